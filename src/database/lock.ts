@@ -1,0 +1,79 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+
+/** Who holds a data folder, as its side file tells; the lock itself is the kernel's. */
+export type Holder = { pid: number; since: string; host: string };
+
+/** A second process (or a second database of this process) wants a data folder that is in use. */
+export class DatabaseInUse extends Error {
+  readonly holder: Holder | undefined;
+  constructor(dataDir: string, holder: Holder | undefined, options?: ErrorOptions) {
+    const who = holder
+      ? `process ${holder.pid} on ${holder.host}, since ${holder.since}`
+      : 'another process that left no name';
+    super(
+      `The data folder ${dataDir} is in use by ${who}. ` +
+        'Two processes on one embedded database would destroy it. Stop the other one, or set DATA_DIR to a ' +
+        'folder of its own, or set DATABASE_URL to a Postgres, which many processes can share.',
+      options,
+    );
+    this.name = 'DatabaseInUse';
+    this.holder = holder;
+  }
+}
+
+/** The holder that the side file names; it may be of the past when nobody holds the lock. */
+export function holderOf(dataDir: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(join(dataDir, 'database.holder.json'), 'utf8')) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Takes the folder for this process. The lock is `BEGIN EXCLUSIVE` on an SQLite file, which is a lock of the
+ * kernel: it ends with the process however that ends, and nobody can take it from a living holder. (A file with
+ * a process id could do neither: two containers are both process 1.)
+ *
+ * @param options.waitMs how long to wait for a holder that is just going away; default 3 seconds.
+ * @returns the function that gives the folder back.
+ * @throws DatabaseInUse naming the holder.
+ */
+export async function lockDataDir(
+  dataDir: string,
+  options: { waitMs?: number; clock?: Clock } = {},
+): Promise<() => void> {
+  const clock = options.clock ?? systemClock;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const sideFile = join(dataDir, 'database.holder.json');
+  const lock = new DatabaseSync(join(dataDir, 'database.lock'));
+  const giveUpAt = performance.now() + (options.waitMs ?? 3_000);
+  for (;;) {
+    try {
+      lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+      break;
+    } catch (cause) {
+      if (performance.now() >= giveUpAt) {
+        lock.close();
+        throw new DatabaseInUse(dataDir, holderOf(dataDir), { cause });
+      }
+      await delay(50);
+    }
+  }
+  const holder: Holder = { pid: process.pid, since: new Date(clock.now()).toISOString(), host: hostname() };
+  writeFileSync(sideFile, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+
+  let held = true;
+  return () => {
+    if (!held) return;
+    held = false;
+    rmSync(sideFile, { force: true });
+    lock.close();
+  };
+}

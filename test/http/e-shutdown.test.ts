@@ -1,0 +1,114 @@
+import { Agent, request } from 'node:http';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { until } from '../support/auth-harness.ts';
+import { type HttpApp, startHttpApp } from '../support/http-app.ts';
+import { exchange, openSocket, sendRaw } from '../support/http-raw.ts';
+
+const CLIENTS = 50;
+
+let app: HttpApp;
+afterEach(() => app.close());
+
+/** A server whose slow route answers when the test says so. */
+async function startSlow(options: Parameters<typeof startHttpApp>[0] = {}) {
+  const gate = Promise.withResolvers<void>();
+  let underWay = 0;
+  app = await startHttpApp({
+    ...options,
+    routes: (express) =>
+      express.get('/slow', async (_req, res) => {
+        underWay += 1;
+        await gate.promise;
+        res.json({ done: true });
+      }),
+  });
+  return { open: gate.resolve, underWay: () => underWay };
+}
+
+function ask(
+  agent: Agent,
+  path: string,
+): Promise<{ status: number; connection: string | undefined; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ port: app.port, host: '127.0.0.1', path, agent }, (res) => {
+      let body = '';
+      res.on('data', (chunk) => {
+        body += chunk;
+      });
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, connection: res.headers.connection, body }));
+      res.on('error', reject);
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+describe('e-shutdown', () => {
+  it('e-41 50 requests under way are all answered, and told to close', async () => {
+    const events: string[] = [];
+    const slow = await startSlow({ onClosing: () => events.push('not ready') });
+    const agent = new Agent({ keepAlive: true });
+    const answers = Array.from({ length: CLIENTS }, () => ask(agent, '/slow'));
+    await until(() => slow.underWay() === CLIENTS, 'all under way');
+    const startedAtMs = performance.now();
+    const closed = app.graceful.close().then(() => events.push('closed'));
+    expect(events).toEqual(['not ready']);
+    slow.open();
+    for (const answer of await Promise.all(answers)) {
+      expect(answer).toMatchObject({ status: 200, connection: 'close', body: '{"done":true}' });
+    }
+    await closed;
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    await expect(sendRaw(app.port, { path: '/ok' })).rejects.toThrow();
+    agent.destroy();
+  });
+
+  it('e-42 50 idle connections do not hold it up', async () => {
+    await startSlow();
+    const agent = new Agent({ keepAlive: true });
+    await Promise.all(Array.from({ length: CLIENTS }, () => ask(agent, '/ok')));
+    const startedAtMs = performance.now();
+    await app.graceful.close();
+    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+    agent.destroy();
+  });
+
+  it('e-43 a second call ends what is still under way', async () => {
+    const slow = await startSlow();
+    const hanging = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until(() => slow.underWay() === 1, 'under way');
+    const closed = app.graceful.close();
+    void app.graceful.close();
+    await closed;
+    expect(await hanging.catch(() => [])).toEqual([]);
+    slow.open();
+  });
+
+  it('what hangs is cut at the deadline', async () => {
+    const slow = await startSlow({ forceAfterMs: 100 });
+    const hanging = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until(() => slow.underWay() === 1, 'under way');
+    await app.graceful.close();
+    expect(await hanging.catch(() => [])).toEqual([]);
+    slow.open();
+  });
+
+  it('a request that is still being sent is answered and told to close', async () => {
+    const slow = await startSlow();
+    const socket = await openSocket(app.port);
+    let said = '';
+    socket.on('data', (chunk) => {
+      said += chunk;
+    });
+    socket.write('GET /ok HTTP/1.1\r\nHost: loc');
+    const other = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until(() => slow.underWay() === 1, 'under way');
+    const closed = app.graceful.close();
+    socket.write('alhost\r\n\r\n');
+    await until(() => said.includes('\r\n\r\n'), 'an answer');
+    expect(said).toContain('Connection: close');
+    slow.open();
+    expect(await other).toMatchObject([{ status: 200 }]);
+    await closed;
+  });
+});
