@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { exportJWK } from 'jose';
+import type { Clock } from '../clock.ts';
+import { InvalidToken, UpstreamUnavailable } from '../errors.ts';
+import type { VerificationKey } from './verification-key.ts';
+
+/** Two keys of one `kid` are both tried; more than this many is somebody's mistake, and each costs a verification. */
+const CANDIDATE_LIMIT = 4;
+
+export type KeySetOptions = {
+  fetchKeys: () => Promise<VerificationKey[]>;
+  clock: Clock;
+  /** An unknown `kid` fetches again at most once in this time, so that is how soon a new key works. */
+  cooldownMs?: number;
+  /** After this age the set is fetched again, so that is how long a removed key may live on. */
+  maxAgeMs?: number;
+  /** While the issuer is down, the last good set serves up to this age. */
+  staleIfErrorMs?: number;
+  /** Told after the set has changed, not after a fetch that brought the same keys. */
+  onChange?: () => void;
+  onFetch?: (failure: UpstreamUnavailable | undefined) => void;
+};
+
+export type KeySet = {
+  /**
+   * The keys that may have signed a token with this header.
+   *
+   * At once when they are at hand, for every request asks.
+   *
+   * @throws {InvalidToken} (rejects) when the issuer's set has no such key.
+   * @throws {UpstreamUnavailable} (rejects) when that cannot be known.
+   */
+  candidatesFor(header: { kid: string; alg: string }): VerificationKey[] | Promise<VerificationKey[]>;
+  /** Fetches when nothing is cached yet; never throws. For a warm start. */
+  warm(): Promise<void>;
+  /** `degraded`: the last good keys serve while the issuer is down. `down`: there are none. */
+  state(): 'ok' | 'degraded' | 'down';
+};
+
+type Held = { keys: VerificationKey[]; fingerprint: string; fetchedAtMs: number };
+
+/**
+ * The issuer's public keys, one set a process, fetched when needed and by one request at a time.
+ *
+ * A flood of unknown `kid`s costs one fetch a cooldown and turns no valid token away; an outage of the issuer is
+ * never taken for a bad token.
+ *
+ * @example
+ * const keySet = createKeySet({ fetchKeys: createKeySetSource(options), clock });
+ * const keys = await keySet.candidatesFor({ kid, alg });
+ */
+export function createKeySet(options: KeySetOptions): KeySet {
+  const { clock, cooldownMs = 5_000, maxAgeMs = 600_000, staleIfErrorMs = 3_600_000 } = options;
+  let held: Held | undefined;
+  /** The latest; meaningful while `failures` is above zero, and before the first fetch. */
+  let failure = new UpstreamUnavailable('logto', 'no key set yet', { logCode: 'logto_key_set_none' });
+  let failures = 0;
+  let attemptedAtMs: number | undefined;
+  let inFlight: Promise<void> | undefined;
+
+  async function fetchOnce(): Promise<void> {
+    attemptedAtMs = clock.now();
+    try {
+      const keys = await options.fetchKeys();
+      const fingerprint = await fingerprintOf(keys);
+      const changed = held !== undefined && held.fingerprint !== fingerprint;
+      held = { keys, fingerprint, fetchedAtMs: clock.now() };
+      failures = 0;
+      if (changed) options.onChange?.();
+    } catch (error) {
+      failure = asUnavailable(error);
+      failures += 1;
+    }
+    options.onFetch?.(failures > 0 ? failure : undefined);
+  }
+
+  /** Resolves when the fetch that is under way, or a new one where one is due, has ended. */
+  async function refresh(): Promise<void> {
+    if (!inFlight && cooledDown()) {
+      inFlight = fetchOnce().finally(() => {
+        inFlight = undefined;
+      });
+    }
+    await inFlight;
+  }
+
+  function cooledDown(): boolean {
+    // With no key at all every request is a 503: try sooner, so that a late issuer does not cost five seconds.
+    const waitMs = held ? cooldownMs : Math.min(cooldownMs, 500 * 2 ** failures);
+    return attemptedAtMs === undefined || elapsedSince(attemptedAtMs) >= waitMs;
+  }
+
+  /** A clock that was set back must not freeze the set. */
+  function elapsedSince(instantMs: number): number {
+    const elapsedMs = clock.now() - instantMs;
+    return elapsedMs < 0 ? Number.POSITIVE_INFINITY : elapsedMs;
+  }
+
+  function usable(): Held | undefined {
+    return held && elapsedSince(held.fetchedAtMs) < staleIfErrorMs ? held : undefined;
+  }
+
+  async function current(): Promise<Held> {
+    const before = usable();
+    if (!before || elapsedSince(before.fetchedAtMs) >= maxAgeMs) {
+      const refreshed = refresh();
+      // After a first failure nobody waits for the issuer any more: the old keys serve meanwhile.
+      if (!before || failures === 0) await refreshed;
+    }
+    const set = usable();
+    if (set) return set;
+    throw failure;
+  }
+
+  async function searchFor(header: { kid: string; alg: string }): Promise<VerificationKey[]> {
+    const found = candidates(await current(), header);
+    if (found.length > 0) return found;
+    await refresh();
+    const after = candidates(await current(), header);
+    if (after.length > 0) return after;
+    // While the issuer is down, an unknown key may be its new one.
+    if (failures > 0) throw failure;
+    throw new InvalidToken('no key of the issuer has this kid and algorithm');
+  }
+
+  return {
+    candidatesFor(header) {
+      const set = usable();
+      const fresh = set && elapsedSince(set.fetchedAtMs) < maxAgeMs ? candidates(set, header) : [];
+      return fresh.length > 0 ? fresh : searchFor(header);
+    },
+    warm: refresh,
+    state() {
+      if (!usable()) return 'down';
+      return failures > 0 ? 'degraded' : 'ok';
+    },
+  };
+}
+
+function candidates(set: Held, { kid, alg }: { kid: string; alg: string }): VerificationKey[] {
+  return set.keys.filter((key) => key.kid === kid && key.alg === alg).slice(0, CANDIDATE_LIMIT);
+}
+
+async function fingerprintOf(keys: readonly VerificationKey[]): Promise<string> {
+  const described = await Promise.all(
+    keys.map(async ({ kid, alg, key }) => [kid, alg, await exportJWK(key)]),
+  );
+  return createHash('sha256').update(JSON.stringify(described)).digest('hex');
+}
+
+function asUnavailable(error: unknown): UpstreamUnavailable {
+  if (error instanceof UpstreamUnavailable) return error;
+  return new UpstreamUnavailable('logto', 'key set failed', {
+    cause: error,
+    logCode: 'logto_key_set_failed',
+  });
+}

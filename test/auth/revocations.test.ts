@@ -1,0 +1,233 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { revocationMigrations } from '../../src/auth/revocation-migrations.ts';
+import { createRevocations, type Revocations } from '../../src/auth/revocations.ts';
+import type { Database } from '../../src/database/database.ts';
+import { InvalidToken, UpstreamUnavailable } from '../../src/errors.ts';
+import { manualClock, silentLog } from '../support/auth-app.ts';
+import { type AuthHarness, startAuthHarness, until } from '../support/auth-harness.ts';
+import { openTestDatabase } from '../support/database.ts';
+
+const clock = manualClock();
+const now = () => new Date(clock.now());
+const nowSeconds = clock.nowSeconds();
+
+let database: Database;
+/** Switches of the line between this instance and its database. */
+let line: { down: boolean; deaf: boolean };
+let uptimeMs: number;
+const instances: Revocations[] = [];
+const harnesses: AuthHarness[] = [];
+
+beforeAll(async () => {
+  database = await openTestDatabase(revocationMigrations);
+});
+afterAll(() => database.close());
+beforeEach(() => {
+  line = { down: false, deaf: false };
+  uptimeMs = 0;
+});
+afterEach(async () => {
+  line.down = false;
+  await Promise.all(harnesses.splice(0).map((harness) => harness.close()));
+  await Promise.all(instances.splice(0).map((instance) => instance.stop()));
+  await database.query('delete from elp.revocation');
+});
+
+/** The same database over a line that can be cut: what a cable does, not what a stub says. */
+function overTheLine(): Database {
+  const refuse = () => {
+    if (line.down) throw new UpstreamUnavailable('database', 'cable pulled');
+  };
+  return {
+    ...database,
+    query: async (sql, parameters) => {
+      refuse();
+      return database.query(sql, parameters);
+    },
+    listen: async (channel, onNotice, onState) => {
+      refuse();
+      return database.listen(channel, (payload) => !line.deaf && onNotice(payload), onState);
+    },
+  };
+}
+
+async function startInstance({ steady = false } = {}): Promise<Revocations> {
+  const instance = createRevocations({
+    database: overTheLine(),
+    clock,
+    log: silentLog,
+    ...(steady ? { uptimeMs: () => uptimeMs } : {}),
+  });
+  instances.push(instance);
+  await instance.start();
+  return instance;
+}
+
+const subject = (sub: string, issuedAt = nowSeconds, actor?: string) => ({
+  sub,
+  issuedAt,
+  ...(actor ? { actor } : {}),
+});
+const refuses = (instance: Revocations, ...who: Parameters<typeof subject>) => {
+  try {
+    instance.check(subject(...who));
+    return false;
+  } catch (error) {
+    if (error instanceof InvalidToken) return true;
+    throw error;
+  }
+};
+
+describe('what is refused', () => {
+  it('tokens issued up to five seconds after the revocation, of that subject only', async () => {
+    const revocations = await startInstance();
+    await revocations.revokeSubject('alice', new Date(nowSeconds * 1_000 + 1));
+    expect(refuses(revocations, 'alice', nowSeconds - 3_600)).toBe(true);
+    expect(refuses(revocations, 'alice', nowSeconds + 6)).toBe(true);
+    expect(refuses(revocations, 'alice', nowSeconds + 7)).toBe(false);
+    expect(refuses(revocations, 'bob', nowSeconds)).toBe(false);
+  });
+
+  it.each(['suspended', 'deleted'] as const)('every token while the subject is %s', async (state) => {
+    const revocations = await startInstance();
+    await revocations.revokeSubject('alice', now(), state);
+    expect(refuses(revocations, 'alice', nowSeconds + 86_400)).toBe(true);
+  });
+
+  it('only the old tokens once a suspension has ended', async () => {
+    const revocations = await startInstance();
+    await revocations.revokeSubject('alice', now(), 'suspended');
+    await revocations.revokeSubject('alice', new Date(clock.now() + 60_000), 'active');
+    expect(refuses(revocations, 'alice', nowSeconds + 65)).toBe(true);
+    expect(refuses(revocations, 'alice', nowSeconds + 66)).toBe(false);
+  });
+
+  it('still everything when an older word comes late', async () => {
+    const revocations = await startInstance();
+    await revocations.revokeSubject('alice', now(), 'deleted');
+    await revocations.revokeSubject('alice', new Date(clock.now() - 1), 'active');
+    expect(refuses(revocations, 'alice', nowSeconds + 86_400)).toBe(true);
+  });
+
+  it('a token that a revoked person acts with for somebody else', async () => {
+    const revocations = await startInstance();
+    await revocations.revokeSubject('support', now(), 'suspended');
+    expect(refuses(revocations, 'alice', nowSeconds, 'support')).toBe(true);
+    expect(refuses(revocations, 'alice', nowSeconds, 'other')).toBe(false);
+  });
+
+  it('on the request too, after a hit in the token cache', async () => {
+    const revocations = await startInstance();
+    const harness = await startAuthHarness({ revocations, tokenCacheTtlMs: 30_000 });
+    harnesses.push(harness);
+    const mine = harness.token({ sub: 'alice' });
+    const acted = harness.token({ sub: 'bob', act: { sub: 'alice' } });
+    const others = harness.token({ sub: 'bob' });
+    for (const token of [mine, acted, others]) expect((await harness.ask(token)).status).toBe(200);
+    await revocations.revokeSubject('alice', now());
+    expect((await harness.ask(mine, 'revoked')).status).toBe(401);
+    expect((await harness.ask(acted, 'revoked')).status).toBe(401);
+    expect(harness.verifier.recognizes(mine)).toBeUndefined();
+    expect(harness.verifier.recognizes(acted)).toBeUndefined();
+    expect(harness.verifier.recognizes(others)).toBe('bob');
+    expect(harness.app.runs('revoked')).toBe(0);
+    expect((await harness.ask(others)).status).toBe(200);
+  });
+});
+
+describe('several instances', () => {
+  it('hear of it within a second, and tell their listeners once', async () => {
+    const [first, second] = [await startInstance(), await startInstance()];
+    const told: string[] = [];
+    const stop = second.onRevoked((sub, at, state) => told.push(`${sub} ${at.toISOString()} ${state}`));
+    await first.revokeSubject('alice', now(), 'suspended');
+    await until(() => refuses(second, 'alice'), 'a notice', 1_000);
+    expect(refuses(first, 'alice')).toBe(true);
+    expect(told).toEqual([`alice ${now().toISOString()} suspended`]);
+    stop();
+    await first.revokeSubject('bob', now());
+    await until(() => refuses(second, 'bob'), 'a notice', 1_000);
+    expect(told).toHaveLength(1);
+  });
+
+  it('find it within two seconds when no notice comes', async () => {
+    const [first, second] = [await startInstance(), await startInstance()];
+    line.deaf = true;
+    await first.revokeSubject('alice', now());
+    await until(() => refuses(second, 'alice'), 'a look', 2_000);
+  });
+
+  it('know after a start what was revoked before, without telling it again', async () => {
+    await (await startInstance()).revokeSubject('alice', now());
+    const late = createRevocations({ database, clock, log: silentLog });
+    instances.push(late);
+    const told: string[] = [];
+    late.onRevoked((sub) => told.push(sub));
+    await late.start();
+    expect(refuses(late, 'alice')).toBe(true);
+    expect(told).toEqual([]);
+  });
+});
+
+describe('when the database is away', () => {
+  it('nothing is answered once the state is older than five seconds', async () => {
+    const revocations = await startInstance({ steady: true });
+    line.down = true;
+    uptimeMs = 5_000;
+    expect(() => revocations.check(subject('alice'))).not.toThrow();
+    uptimeMs = 5_001;
+    expect(() => revocations.check(subject('alice'))).toThrow(UpstreamUnavailable);
+    const harness = await startAuthHarness({ revocations });
+    harnesses.push(harness);
+    expect((await harness.ask(harness.token(), 'stale')).status).toBe(503);
+    expect(harness.app.runs('stale')).toBe(0);
+    line.down = false;
+    await until(
+      () => {
+        try {
+          revocations.check(subject('alice'));
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      'a fresh look',
+      3_000,
+    );
+  });
+
+  it('a start does not fail, and catches up by itself', async () => {
+    line.down = true;
+    const revocations = await startInstance();
+    expect(() => revocations.check(subject('alice'))).toThrow(UpstreamUnavailable);
+    await expect(revocations.revokeSubject('alice', now())).rejects.toThrow(UpstreamUnavailable);
+    line.down = false;
+    await revocations.revokeSubject('alice', now());
+    await until(
+      () => {
+        try {
+          return refuses(revocations, 'alice');
+        } catch {
+          return false;
+        }
+      },
+      'the first look',
+      3_000,
+    );
+  });
+});
+
+describe('rows', () => {
+  it('go after thirty days, but for those who are suspended or deleted', async () => {
+    const old = new Date(clock.now() - 31 * 86_400_000);
+    const young = new Date(clock.now() - 29 * 86_400_000);
+    const revocations = await startInstance();
+    await revocations.revokeSubject('long-ago', old);
+    await revocations.revokeSubject('lately', young);
+    await revocations.revokeSubject('suspended', old, 'suspended');
+    await revocations.revokeSubject('deleted', old, 'deleted');
+    await startInstance();
+    const { rows } = await database.query<{ sub: string }>('select sub from elp.revocation order by sub');
+    expect(rows.map(({ sub }) => sub)).toEqual(['deleted', 'lately', 'suspended']);
+  });
+});

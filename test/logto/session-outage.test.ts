@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { UpstreamUnavailable } from '../../src/errors.ts';
+import { instanceBeside, openSessionHarness, type SessionHarness } from '../support/session-harness.ts';
+
+let base: SessionHarness;
+beforeAll(async () => {
+  base = await openSessionHarness();
+}, 60_000);
+afterAll(() => base.close());
+
+describe('Logto at the first moment', () => {
+  it('may be down: 503 for a sign-in, and a sign-out that works all the same', async () => {
+    const browser = base.browser();
+    for (const fault of ['reset', 'html', { status: 200 }, { status: 500 }] as const) {
+      base.oidc.discoveryFault = fault;
+      const answer = await browser.get('/logto/sign-in');
+      expect(answer.status).toBe(503);
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+    const out = await browser.send('post', '/logto/sign-out');
+    expect(out.status).toBe(303);
+    expect(out.headers.location).toBe(`${base.baseUrl}/`);
+    base.oidc.discoveryFault = undefined;
+    expect((await browser.signIn()).status).toBe(302);
+  });
+});
+
+describe('the key set', () => {
+  it('when it cannot be had makes the call-back a 503, not a refusal', async () => {
+    const harness = await openSessionHarness({
+      ...instanceBeside(base),
+      requestIds: false,
+      keySet: { candidatesFor: async () => Promise.reject(new UpstreamUnavailable('logto', 'no key set')) },
+    });
+    const before = (await base.rows()).length;
+    try {
+      const answer = await harness.browser().signIn();
+      expect(answer.status).toBe(503);
+      expect(answer.text).not.toContain('Reference');
+      expect(await harness.rows()).toHaveLength(before);
+    } finally {
+      await harness.close();
+    }
+  });
+});
+
+describe('the verifier', () => {
+  it('when it cannot know makes the request a 503 and leaves the session alone', async () => {
+    let known = false;
+    const harness = await openSessionHarness({
+      ...instanceBeside(base),
+      verifier: {
+        verify: (...parameters) =>
+          known
+            ? base.verifier.verify(...parameters)
+            : Promise.reject(new UpstreamUnavailable('revocation', 'state is too old')),
+      },
+    });
+    try {
+      const browser = harness.browser();
+      await browser.signIn();
+      expect((await browser.get('/whoami')).status).toBe(503);
+      expect(browser.sessionCookie()).toBeDefined();
+      known = true;
+      expect((await browser.whoami()).sub).toBe('alice0000000');
+    } finally {
+      await harness.close();
+    }
+  });
+});
+
+describe('the database', () => {
+  it('when it is down makes every use of a session a 503, and costs the visitor no session', async () => {
+    let down: boolean | 'for DELETE' = false;
+    const { database } = base;
+    const failing = {
+      ...database,
+      query: (...parameters: Parameters<typeof database.query>) =>
+        down === true || (down && parameters[0].startsWith('DELETE'))
+          ? Promise.reject(new UpstreamUnavailable('database', 'down'))
+          : database.query(...parameters),
+    } as typeof database;
+    const second = await openSessionHarness({
+      ...instanceBeside(base),
+      database: failing,
+    });
+    const browser = second.browser();
+    try {
+      await browser.signIn();
+      expect((await browser.whoami()).sub).toBe('alice0000000');
+      const pending = await browser.begin();
+      const pendingToo = await browser.begin();
+
+      down = true;
+      expect((await browser.get('/whoami')).status).toBe(503);
+      expect((await browser.send('post', '/logto/sign-out')).status).toBe(503);
+      expect((await browser.send('get', pending)).status).toBe(503);
+      expect((await second.browser().get('/whoami')).status).toBe(200);
+
+      down = 'for DELETE';
+      expect((await browser.send('get', pendingToo)).status).toBe(503);
+      expect((await browser.send('post', '/logto/sign-out')).status).toBe(503);
+      down = false;
+      expect((await browser.whoami()).sub).toBe('alice0000000');
+    } finally {
+      down = false;
+      await second.close();
+    }
+  });
+});
+
+describe('LOGTO_INTERNAL_ENDPOINT', () => {
+  it('is where the server goes, while browsers are sent to the public address', async () => {
+    const inside = await openSessionHarness({ database: base.database });
+    // The provider knows itself by a public name that this process cannot reach.
+    const port = new URL(inside.oidc.url).port;
+    const publicUrl = `http://logto.invalid:${port}`;
+    inside.oidc.issuer = `${publicUrl}/oidc`;
+    const internalEndpoint = inside.oidc.url;
+    inside.oidc.url = publicUrl;
+    const { createVerifier } = await import('../../src/auth/verifier.ts');
+    const verifier = createVerifier({
+      issuers: [inside.oidc.issuer],
+      audiences: ['http://localhost:3000/api'],
+      jwksUri: `${internalEndpoint}/oidc/jwks`,
+      defaultTenant: 'default',
+      insecureHosts: ['logto.invalid'],
+      clock: inside.clock,
+      log: inside.log,
+    });
+    const outside = await openSessionHarness({
+      database: base.database,
+      endpoint: publicUrl,
+      internalEndpoint,
+      issuers: [inside.oidc.issuer],
+      verifier,
+      keySet: verifier.keySet,
+      appSecret: inside.oidc.appSecret,
+    });
+    try {
+      const browser = outside.browser();
+      const started = await browser.get('/logto/sign-in');
+      const location = started.headers.location as string;
+      expect(location.startsWith(`${publicUrl}/oidc/auth?`)).toBe(true);
+      const back = await fetch(location.replace(publicUrl, internalEndpoint), { redirect: 'manual' });
+      const arrived = await browser.get(browser.pathOf(back.headers.get('location') as string));
+      expect(arrived.status).toBe(302);
+      expect((await browser.whoami()).sub).toBe('alice0000000');
+    } finally {
+      await outside.close();
+      verifier.close();
+      inside.oidc.url = internalEndpoint;
+      await inside.close();
+    }
+  });
+});
+
+describe('ending sessions and deleting rows in the background', () => {
+  it('only logs a failure', async () => {
+    const { createLogtoSession } = await import('../../src/logto/logto-session.ts');
+    let revoked: ((sub: string, at: Date, state: 'suspended') => void) | undefined;
+    let stopped = false;
+    const session = createLogtoSession({
+      ...base.sessionOptions,
+      database: { ...base.database, query: () => Promise.reject(new Error('broken')) },
+      revocations: {
+        onRevoked(listener) {
+          revoked = listener;
+          return () => {
+            stopped = true;
+          };
+        },
+      },
+    });
+    await session.start();
+    await session.start();
+    base.logged.length = 0;
+    revoked?.('alice0000000', new Date(0), 'suspended');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(JSON.stringify(base.logged)).toContain('ending sessions of a revoked subject failed');
+    await session.stop();
+    await session.stop();
+    expect(stopped).toBe(true);
+  });
+});
