@@ -1,0 +1,106 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { principalOf } from '../auth/principal.ts';
+import { InvalidInput, Unauthenticated } from '../errors.ts';
+import type { PermissionChecker } from './checker.ts';
+import { OBJECT_ID } from './path-param.ts';
+import type { PolicyInput } from './policy.ts';
+import { questionOf } from './question.ts';
+
+/** What the caller may do in the current tenant. */
+export type CallerPermissions = {
+  tenant: string;
+  roles: string[];
+  resources: Record<string, { actions: string[]; objects: Record<string, string[]> }>;
+};
+
+const MAX_CHECKS = 1000;
+
+/**
+ * The body that `permit-fe-sdk` posts to the application's own server. Attributes are let in and ignored: they
+ * are the browser's word, and the engine would prefer them to what it knows.
+ *
+ * @see https://github.com/permitio/permit-fe-sdk
+ */
+export const callerChecksSchema = z.object({
+  resourcesAndActions: z
+    .array(z.object({ action: z.string().min(1).max(128), resource: z.string().min(1).max(257) }))
+    .max(MAX_CHECKS),
+});
+
+/**
+ * What a front end asks about its own user, for showing and hiding buttons; for the caller only: a `user` in
+ * query or body is never read.
+ *
+ * @example
+ * router.get('/me/permissions', authenticatedRoute(), async (req, res) => res.json(await caller.list(req)));
+ * router.post('/me/permissions/check', authenticatedRoute(), async (req, res) => res.json(await caller.check(req, req.body)));
+ */
+export function createCallerPermissions(options: { policy: PolicyInput; checker: PermissionChecker }) {
+  const { policy, checker } = options;
+  const known = (resource: string, action: string) =>
+    Object.hasOwn(policy.resources, resource) && policy.resources[resource]?.actions.includes(action);
+
+  return {
+    /** Throws `UpstreamUnavailable` when the PDP cannot answer. */
+    async list(req: IncomingMessage): Promise<CallerPermissions> {
+      const { key: user, tenant } = callerOf(req);
+      const map = await checker.permissionsOf({ user, tenant });
+      const resources: CallerPermissions['resources'] = {};
+      for (const resource of Object.keys(policy.resources))
+        resources[resource] = { actions: [], objects: {} };
+      for (const entry of Object.values(map)) {
+        if (entry.tenant?.key !== tenant) continue;
+        for (const permission of entry.permissions) {
+          const [resource = '', action = ''] = permission.split(':');
+          if (!known(resource, action)) continue;
+          const found = resources[resource] as CallerPermissions['resources'][string];
+          if (!entry.resource) found.actions.push(action);
+          else if (OBJECT_ID.test(entry.resource.key)) {
+            const actions = found.objects[entry.resource.key] ?? [];
+            actions.push(action);
+            found.objects[entry.resource.key] = actions;
+          }
+        }
+      }
+      return { tenant, roles: map[`__tenant:${tenant}`]?.roles ?? [], resources };
+    },
+
+    /**
+     * One boolean for each entry, in their order; what the policy does not know is `false`. Throws
+     * `InvalidInput` for another shape and `UpstreamUnavailable` when the PDP cannot answer.
+     */
+    async check(req: IncomingMessage, body: unknown): Promise<{ permittedList: boolean[] }> {
+      const principal = callerOf(req);
+      const parsed = callerChecksSchema.safeParse(body);
+      if (!parsed.success) {
+        throw new InvalidInput(
+          parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
+        );
+      }
+      const checks = parsed.data.resourcesAndActions.map(({ action, resource }) => {
+        const [type = '', ...rest] = resource.split(':');
+        return { action, type, key: rest.length > 0 ? rest.join(':') : undefined };
+      });
+      const odd = checks.flatMap(({ key }, index) =>
+        key === undefined || OBJECT_ID.test(key)
+          ? []
+          : [{ path: `resourcesAndActions.${index}.resource`, message: 'is not "type" or "type:key"' }],
+      );
+      if (odd.length > 0) throw new InvalidInput(odd);
+      const answers = checks.map(async ({ action, type, key }) => {
+        if (!known(type, action)) return false;
+        const details = key === undefined ? {} : { key };
+        const question = questionOf(principal, action, type, principal.tenant, details);
+        return (await checker.isAllowed(question)) === true;
+      });
+      return { permittedList: await Promise.all(answers) };
+    },
+  };
+}
+
+function callerOf(req: IncomingMessage) {
+  const principal = principalOf(req);
+  if (!principal) throw new Unauthenticated();
+  return principal;
+}

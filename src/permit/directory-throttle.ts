@@ -1,0 +1,53 @@
+import type { Clock } from '../clock.ts';
+
+export type CallClass = 'read' | 'write' | 'delete' | 'bulk';
+
+/** Calls of a class allowed in a window. */
+export type CallLimit = { calls: number; windowMs: number };
+
+/** What api.permit.io allows an environment. */
+export const vendorLimits: Readonly<Record<CallClass | 'all', CallLimit>> = {
+  all: { calls: 1000, windowMs: 60_000 },
+  read: { calls: 1000, windowMs: 60_000 },
+  write: { calls: 300, windowMs: 60_000 },
+  delete: { calls: 60, windowMs: 60_000 },
+  bulk: { calls: 100, windowMs: 600_000 },
+};
+
+/** They hold where the vendor answers, unless the caller says otherwise. */
+export function limitsOf(apiUrl: string, wish?: 'vendor' | 'none'): typeof vendorLimits | undefined {
+  const own: typeof wish = new URL(apiUrl).hostname.endsWith('.permit.io') ? 'vendor' : 'none';
+  return (wish ?? own) === 'vendor' ? vendorLimits : undefined;
+}
+
+/**
+ * Holds calls back so that the vendor need not: each window is filled and then waited for. Better late here
+ * than a 429 there, which costs the environment's other users their calls as well.
+ */
+export function createThrottle(
+  limits: Readonly<Record<CallClass | 'all', CallLimit>> | undefined,
+  clock: Clock,
+): (kind: CallClass) => Promise<void> {
+  if (!limits) return async () => {};
+  const past: Record<CallClass | 'all', number[]> = { all: [], read: [], write: [], delete: [], bulk: [] };
+
+  const waitMs = (kind: CallClass | 'all', now: number): number => {
+    const { calls, windowMs } = limits[kind];
+    const times = past[kind];
+    while (times[0] !== undefined && times[0] <= now - windowMs) times.shift();
+    return times.length < calls ? 0 : (times[0] as number) + windowMs - now;
+  };
+
+  return async function take(kind) {
+    for (;;) {
+      const now = clock.now();
+      const ms = Math.max(waitMs('all', now), waitMs(kind, now));
+      if (ms <= 0) {
+        past.all.push(now);
+        past[kind].push(now);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(ms, 1000)).unref());
+    }
+  };
+}
