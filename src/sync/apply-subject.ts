@@ -1,0 +1,220 @@
+import type { Logger } from 'pino';
+import type { Database, Queryable } from '../database/database.ts';
+import { DirectoryError } from './directory-error.ts';
+import { planSubject, type Step, type SubjectPlan, type Wanted } from './plan-subject.ts';
+import type { Assignment, Directory, DirectoryUser } from './ports.ts';
+import type { Reading } from './present-user.ts';
+import { TakenMeanwhile } from './save-subject.ts';
+import { assignmentId, type SubjectRecord, type SubjectState } from './subject-record.ts';
+import type { SubjectStore, UserBooks } from './subject-store.ts';
+import type { SyncMetrics } from './sync-metrics.ts';
+import type { TenantBook } from './tenant-book.ts';
+
+export type Consequences = {
+  /** Sessions and tokens of a subject are refused, or accepted again, from `at` on. */
+  onRevoke(sub: string, at: Date, state: SubjectState): Promise<void>;
+  /** Cached decisions about a user, or in a tenant, are no longer true. */
+  onRolesChanged(change: { user?: string; tenant?: string }): Promise<void>;
+};
+
+export type ApplyOptions = Consequences & {
+  database: Database;
+  store: SubjectStore;
+  tenants: TenantBook;
+  directory: Directory;
+  defaults: { tenant: string; role: string };
+  metrics: Pick<SyncMetrics, 'steps'>;
+  log: Logger;
+};
+
+/** Who writes: the lease's fencing number, and the question whether the lease still holds. */
+export type Holder = { fence: number; holdsLease(): Promise<boolean> };
+
+export class LeaseLost extends Error {
+  constructor(subject: string) {
+    super(`the lease of ${subject} is lost`);
+    this.name = 'LeaseLost';
+  }
+}
+
+type Given = {
+  id: string;
+  key: string;
+  sub: string;
+  record: SubjectRecord;
+  grants: UserBooks['grants'];
+  present: DirectoryUser | undefined;
+  reading: Reading;
+  holder: Holder;
+  /** When the state changed, by the sender's clock; missing when nobody said. */
+  changedAtMs: number | undefined;
+  /** The last time that the user was suspended, even if that is over already. */
+  suspendedAtMs: number | undefined;
+};
+
+const MOST_REPLANS = 5;
+
+export type Applied = { steps: readonly Step[]; state: SubjectState };
+
+/**
+ * Makes the directory agree with what is wanted of one user: books first, then sessions, then the directory,
+ * then the books are closed. A crash anywhere leaves what is missing to the next attempt, which plans it again.
+ */
+export function createApplySubject(options: ApplyOptions) {
+  const { database, store, tenants, directory, defaults, log } = options;
+
+  async function open(before: SubjectRecord, key: string, plan: SubjectPlan, holder: Holder): Promise<void> {
+    const settled = plan.record.state === before.state && before.settled && plan.steps.length === 0;
+    const kept = { userKey: key, grants: plan.keep, done: false };
+    await store.save(database, before, { ...plan.record, settled }, holder.fence, kept);
+  }
+
+  async function close(
+    before: SubjectRecord,
+    key: string,
+    plan: SubjectPlan,
+    reading: Pick<Reading, 'memberships' | 'markMs' | 'profileMarkMs'>,
+    holder: Holder,
+    announcedAtMs: number | undefined,
+  ): Promise<void> {
+    const { state } = plan.record;
+    const closed = {
+      ...plan.record,
+      snapshot: state === 'suspended' ? plan.record.snapshot : undefined,
+      announced: state,
+      announcedAtMs: Math.max(before.announcedAtMs, announcedAtMs ?? 0),
+      settled: true,
+      markMs: Math.max(before.markMs, reading.markMs),
+      profileMarkMs: Math.max(before.profileMarkMs, reading.profileMarkMs ?? 0),
+    };
+    const kept = { userKey: key, grants: plan.keep, done: state === 'active' };
+    const saveIn = (db: Queryable) => store.save(db, before, closed, holder.fence, kept);
+    // Mostly there is nothing but this one statement.
+    if (state !== 'deleted' && plan.forget.length === 0 && reading.memberships.length === 0)
+      return saveIn(database);
+    await database.transaction(async (tx) => {
+      if (state !== 'deleted') await store.forgetGrants(tx, key, plan.forget);
+      await saveIn(tx);
+      if (state === 'deleted') await store.forgetAll(tx, key);
+      else await store.keepMemberships(tx, key, reading.memberships);
+    });
+  }
+
+  async function perform(step: Step, key: string): Promise<void> {
+    if (step.do === 'delete-user') return directory.deleteUser(key);
+    if (step.do === 'unassign') return directory.unassign(step.assignment);
+    if (step.do === 'sync-user') {
+      await directory.syncUser(step.user);
+      return;
+    }
+    try {
+      await directory.assign(step.assignment, { onlyExisting: step.onlyExisting });
+    } catch (error) {
+      // A role on an object that went away during the suspension cannot come back, and holds nothing else up.
+      if (!(step.onlyExisting && error instanceof DirectoryError && error.kind === 'refused-input'))
+        throw error;
+      log.warn({ role: step.assignment.role, cause: error.message }, 'a held role could not be restored');
+    }
+  }
+
+  return async function applySubject(given: Given): Promise<Applied> {
+    let current = given;
+    const withdrawn: Assignment[] = [];
+    for (let replans = 0; ; replans += 1) {
+      let givenBack: readonly Assignment[] = [];
+      try {
+        return await attempt(current, withdrawn, (held) => {
+          givenBack = held;
+        });
+      } catch (error) {
+        // Whoever takes something away has the last word: it is planned again from what is left.
+        if (!(error instanceof TakenMeanwhile) || replans === MOST_REPLANS) throw error;
+        const { record, grants } = await store.booksOf(given.key);
+        const left = new Set(record.snapshot?.map(assignmentId));
+        withdrawn.push(...givenBack.filter((a) => !left.has(assignmentId(a))));
+        current = { ...given, record, grants, present: await directory.getUser(given.key) };
+      }
+    }
+  };
+
+  /** `onGiving` hears, once the books say so, of everything that a suspension held back and that goes back now. */
+  async function attempt(
+    given: Given,
+    withdrawn: readonly Assignment[],
+    onGiving: (held: readonly Assignment[]) => void,
+  ): Promise<Applied> {
+    const { id, key, record, reading, holder } = given;
+    const gone = await tenants.goneAmong([...reading.tenants.keys()]);
+    const wanted: Wanted = {
+      ...reading.wanted,
+      ...(reading.wanted.roles ? { roles: reading.wanted.roles.filter((r) => !gone.has(r.tenant)) } : {}),
+    };
+    // What an administrator gave while Logto was read counts; nobody gives a role to whom the directory does not know.
+    const [grants, assignments] =
+      wanted.state === 'deleted' || !given.present
+        ? [given.grants, []]
+        : await Promise.all([store.grantsOf(key), directory.assignmentsOf(key)]);
+    const plan = planSubject(
+      {
+        key,
+        record,
+        grants,
+        present: { user: given.present, assignments },
+        withdrawn,
+        defaults,
+      },
+      wanted,
+    );
+    await open(record, key, plan, holder);
+    if (plan.record.state === 'active') onGiving(plan.record.snapshot ?? []);
+    const announcedAtMs = await announce(given, plan.record.state);
+
+    for (const tenant of tenantsOf(plan.steps, reading, gone)) {
+      await tenants.ensure({ key: tenant, name: reading.tenants.get(tenant) ?? tenant });
+    }
+    let rolesTouched = false;
+    try {
+      for (const step of plan.steps) {
+        if (!(await holder.holdsLease())) throw new LeaseLost(id);
+        rolesTouched ||= step.do !== 'sync-user';
+        await perform(step, key);
+        options.metrics.steps.inc({ step: step.do });
+      }
+    } finally {
+      // Also when a later step fails: what an earlier one took away must not live on as a cached decision.
+      if (rolesTouched) await options.onRolesChanged({ user: key });
+    }
+    await close(record, key, plan, reading, holder, announcedAtMs);
+    return { steps: plan.steps, state: plan.record.state };
+  }
+
+  /** A suspension that came and went unseen still ends the tokens of its time. */
+  async function announce(
+    given: {
+      sub: string;
+      record: SubjectRecord;
+      changedAtMs: number | undefined;
+      suspendedAtMs: number | undefined;
+    },
+    state: SubjectState,
+  ): Promise<number | undefined> {
+    const { sub, record, changedAtMs, suspendedAtMs } = given;
+    const same = record.announced === state;
+    if (same && (suspendedAtMs === undefined || suspendedAtMs <= record.announcedAtMs)) return undefined;
+    const atMs = same ? suspendedAtMs : (changedAtMs ?? store.now().getTime());
+    const notBeforeMs = Math.max(atMs ?? 0, record.announcedAtMs);
+    await options.onRevoke(sub, new Date(notBeforeMs), state);
+    return notBeforeMs;
+  }
+
+  /** A member without a role needs the tenant as well: somebody will want to give him one there. */
+  function tenantsOf(steps: readonly Step[], reading: Reading, gone: ReadonlySet<string>): Set<string> {
+    const assigned = steps.flatMap((step) =>
+      step.do === 'assign' && !step.onlyExisting ? [step.assignment.tenant] : [],
+    );
+    const all = [...assigned, ...reading.tenants.keys()];
+    return new Set(all.filter((tenant) => tenant !== defaults.tenant && !gone.has(tenant)));
+  }
+}
+
+export type ApplySubject = ReturnType<typeof createApplySubject>;
