@@ -1,0 +1,25 @@
+/** Where the present comes from; the emulators share no code with what they test, so they have their own. */
+export type Clock = {
+  /** Milliseconds since 1970. */
+  now(): number;
+};
+
+export const machineClock: Clock = { now: () => Date.now() };
+
+/** A clock that tests move: its base plus an offset in seconds. */
+export type EmulatorClock = Clock & {
+  offsetSeconds(): number;
+  setOffset(seconds: number): void;
+};
+
+export function createEmulatorClock(base: Clock = machineClock): EmulatorClock {
+  let offset = 0;
+  return {
+    now: () => base.now() + offset * 1000,
+    offsetSeconds: () => offset,
+    setOffset(seconds) {
+      if (!Number.isFinite(seconds)) throw new RangeError('offsetSeconds: a finite number of seconds');
+      offset = seconds;
+    },
+  };
+}

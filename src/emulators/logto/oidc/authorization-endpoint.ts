@@ -1,0 +1,118 @@
+import { type Request, type Response, Router, urlencoded } from 'express';
+import { newSecret } from '../directory/ids.ts';
+import type { Issuer } from '../issuer.ts';
+import { consentErrorPage } from '../pages/message-page.ts';
+import { sendPage } from '../pages/page.ts';
+import {
+  parseAuthorizationRequest,
+  requireTrustedRedirect,
+  responseModeOf,
+  single,
+} from './authorization-request.ts';
+import type { AuthorizationRequest, SessionRecord } from './issued-state.ts';
+import { OidcError } from './oidc-error.ts';
+import { answerByRedirect, answerErrorByRedirect } from './redirect-answer.ts';
+import { endInteraction, interactionOf, sessionOf, sidOf, startInteraction } from './sessions.ts';
+
+const CODE_TTL_MS = 60_000;
+const GRANT_TTL_MS = 180 * 86_400_000;
+
+/** `GET|POST /oidc/auth`, and `/oidc/auth/:id`, where it goes on after the sign-in page. */
+export function createAuthorizationEndpoint(issuer: Issuer): Router {
+  const router = Router();
+  router.get('/auth', (req, res) => authorize(issuer, req, res, req.query));
+  router.post('/auth', urlencoded({ extended: false }), (req, res) =>
+    authorize(issuer, req, res, req.body ?? {}),
+  );
+  router.get('/auth/:id', (req, res) => resume(issuer, req, res));
+  return router;
+}
+
+function authorize(issuer: Issuer, req: Request, res: Response, parameters: Record<string, unknown>): void {
+  issuer.issued.sweep();
+  const trusted = requireTrustedRedirect(issuer, parameters);
+  const state = single(parameters, 'state');
+  const target = {
+    redirectUri: trusted.redirectUri,
+    responseMode: responseModeOf(parameters),
+    ...(state === undefined ? {} : { state }),
+  };
+  let request: AuthorizationRequest;
+  try {
+    request = parseAuthorizationRequest(issuer, parameters, trusted);
+  } catch (error) {
+    answerErrorByRedirect(res, issuer.issuer, target, error);
+    return;
+  }
+
+  const session = sessionOf(issuer, req);
+  const user = issuer.directory.users.get(session?.userId);
+  const mustSignIn =
+    !session ||
+    !user ||
+    user.isSuspended ||
+    request.prompts.some((prompt) => prompt === 'login' || prompt === 'select_account');
+  if (!mustSignIn) {
+    sendCode(issuer, res, request, session);
+    return;
+  }
+  if (request.prompts.includes('none')) {
+    const refusal = new OidcError('login_required', 'End-User authentication is required');
+    answerErrorByRedirect(res, issuer.issuer, target, refusal);
+    return;
+  }
+
+  startInteraction(issuer, res, request);
+  const screen = request.firstScreen === 'register' ? 'register' : 'sign-in';
+  res.redirect(303, `/${screen}?app_id=${encodeURIComponent(request.clientId)}`);
+}
+
+function resume(issuer: Issuer, req: Request, res: Response): void {
+  const interaction = interactionOf(issuer, req);
+  const session = sessionOf(issuer, req);
+  const signedIn = interaction && interaction.id === req.params.id && interaction.userId;
+  if (!signedIn || !session || session.userId !== interaction.userId) {
+    const text = 'This sign-in has expired, was finished already, or was started in another browser.';
+    sendPage(res, 'Sign-in cannot go on', consentErrorPage('session.not_found', text), { status: 400 });
+    return;
+  }
+  const user = issuer.directory.users.get(session.userId);
+  if (!user || user.isSuspended) {
+    endInteraction(issuer, res, interaction);
+    const text = user ? 'This account is suspended.' : 'This account does not exist any more.';
+    sendPage(res, 'Sign-in cannot go on', consentErrorPage('user.suspended', text), { status: 401 });
+    return;
+  }
+  endInteraction(issuer, res, interaction);
+  sendCode(issuer, res, interaction.request, session);
+}
+
+/** Consent is given for the person, as Logto does for applications of the own tenant. */
+function sendCode(
+  issuer: Issuer,
+  res: Response,
+  request: AuthorizationRequest,
+  session: SessionRecord,
+): void {
+  const now = issuer.clock.now();
+  const application = issuer.directory.applications.get(request.clientId);
+  const grant = issuer.issued.grants.put({
+    id: newSecret(21),
+    userId: session.userId,
+    clientId: request.clientId,
+    expiresAt: now + GRANT_TTL_MS,
+  });
+  const sid = sidOf(issuer, session, request.clientId);
+  const user = issuer.directory.users.get(session.userId);
+  // The application at which somebody signed in first; webhooks of that sign-in do not show it yet.
+  if (user?.applicationId === null) issuer.directory.users.put({ ...user, applicationId: request.clientId });
+  const code = issuer.issued.codes.put({
+    id: newSecret(43),
+    grantId: grant.id,
+    request,
+    userId: session.userId,
+    ...(application?.backchannelLogoutSessionRequired ? { sid } : {}),
+    expiresAt: now + CODE_TTL_MS,
+  });
+  answerByRedirect(res, issuer.issuer, request, { code: code.id });
+}

@@ -1,0 +1,96 @@
+import { decodeProtectedHeader } from 'jose';
+import type { UserRecord } from '../../directory/records.ts';
+import type { Issuer } from '../../issuer.ts';
+import { many, single, words } from '../authorization-request.ts';
+import { invalidGrant, invalidTarget, OidcError } from '../oidc-error.ts';
+import type { GrantHandler } from '../token-endpoint.ts';
+import { verifyOwnToken } from '../verify-own-token.ts';
+import { issueUserAccessToken } from './user-tokens.ts';
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+const IMPERSONATION = 'urn:logto:token-type:impersonation_token';
+const PERSONAL = 'urn:logto:token-type:personal_access_token';
+
+/** RFC 8693: an impersonation token, a personal access token or an access token becomes one for a resource. */
+export const exchangeToken: GrantHandler = async (issuer, application, parameters) => {
+  if (application.customClientMetadata.allowTokenExchange !== true)
+    throw new OidcError('invalid_request', 'token exchange is not allowed for this client');
+  const subjectToken = required(parameters, 'subject_token');
+  const type = required(parameters, 'subject_token_type');
+  if (![ACCESS_TOKEN, IMPERSONATION, PERSONAL].includes(type))
+    throw new OidcError('invalid_request', 'unsupported subject token type');
+
+  const user = await subjectOf(issuer, subjectToken, type);
+  if (user.isSuspended) throw invalidGrant();
+  const actor = await actorOf(issuer, parameters);
+  const resource = many(parameters, 'resource')[0];
+  if (resource !== undefined && !issuer.directory.resources.find((row) => row.indicator === resource))
+    throw invalidTarget();
+  const organizationId = single(parameters, 'organization_id');
+  if (resource === undefined && organizationId === undefined) throw invalidTarget();
+
+  const scopes = words(parameters, 'scope');
+  const access = await issueUserAccessToken(issuer, {
+    user,
+    clientId: application.id,
+    grantId: '',
+    scopes: organizationId === undefined ? scopes : [...scopes, 'urn:logto:scope:organizations'],
+    narrowTo: scopes,
+    ...(resource === undefined ? {} : { resource }),
+    ...(organizationId === undefined ? {} : { organizationId }),
+    ...(actor === undefined ? {} : { actor }),
+    via: 'token_exchange',
+  });
+  if (type === IMPERSONATION || subjectToken.startsWith('sub_'))
+    issuer.issued.subjectTokens.delete(subjectToken);
+  return {
+    access_token: access.token,
+    expires_in: access.ttlSeconds,
+    scope: access.scope,
+    token_type: 'Bearer',
+  };
+};
+
+async function subjectOf(issuer: Issuer, token: string, type: string): Promise<UserRecord> {
+  const { issued, directory } = issuer;
+  const kept = issued.live(issued.subjectTokens, token);
+  const legacy = type === ACCESS_TOKEN && token.startsWith('sub_');
+  const wanted = type === PERSONAL ? 'personal' : 'impersonation';
+  if (type !== ACCESS_TOKEN || legacy) return known(kept?.kind === wanted ? kept.userId : undefined);
+  const opaque = issued.live(issued.accessTokens, token);
+  if (opaque) return known(issued.grantLives(opaque.grantId) ? opaque.userId : undefined);
+  const claims = isJwt(token) ? await verifyOwnToken(issuer, token) : undefined;
+  return known(claims && claims.client_id !== claims.sub ? claims.sub : undefined);
+
+  function known(userId: string | undefined): UserRecord {
+    const user = directory.users.get(userId);
+    if (!user) throw invalidGrant();
+    return user;
+  }
+}
+
+/** Who sits at the keyboard: an opaque token with `openid` of another user. */
+async function actorOf(issuer: Issuer, parameters: Record<string, unknown>): Promise<string | undefined> {
+  const token = single(parameters, 'actor_token');
+  if (token === undefined) return undefined;
+  if (single(parameters, 'actor_token_type') !== ACCESS_TOKEN)
+    throw new OidcError('invalid_request', 'unsupported actor token type');
+  const row = issuer.issued.live(issuer.issued.accessTokens, token);
+  if (!row || !issuer.issued.grantLives(row.grantId) || !row.scope.split(' ').includes('openid'))
+    throw invalidGrant();
+  return row.userId;
+}
+
+function required(parameters: Record<string, unknown>, name: string): string {
+  const value = single(parameters, name);
+  if (value === undefined) throw new OidcError('invalid_request', `missing required parameter '${name}'`);
+  return value;
+}
+
+function isJwt(token: string): boolean {
+  try {
+    return typeof decodeProtectedHeader(token).alg === 'string';
+  } catch {
+    return false;
+  }
+}

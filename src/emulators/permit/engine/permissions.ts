@@ -1,0 +1,150 @@
+import { abacOf } from './abac.ts';
+import { type Attributes, noAttributes } from './attributes.ts';
+import { decide } from './decide.ts';
+import type { EngineOptions, EngineQuestion } from './question.ts';
+import { keyOf, rolesOnObjects, typeOf, usersWithRole, type World } from './roles.ts';
+import { TENANT_SCOPE } from './schema.ts';
+
+export type PermissionsQuery = {
+  user: EngineQuestion['user'];
+  tenants?: readonly string[] | undefined;
+  resources?: readonly string[] | undefined;
+  resourceTypes?: readonly string[] | undefined;
+  context?: Attributes | undefined;
+};
+
+type TenantBlock = { key: string; attributes: Attributes };
+export type PermissionEntry = {
+  tenant?: TenantBlock;
+  resource?: TenantBlock & { type: string };
+  permissions: string[];
+  roles: string[];
+};
+
+/** Everything the user may do, by tenant (`__tenant:<key>`) and by object (`<type>:<key>`). */
+export function userPermissions(world: World, query: PermissionsQuery): Record<string, PermissionEntry> {
+  const entries: [string, PermissionEntry][] = [];
+  if (keepsTenants(query)) {
+    for (const tenant of world.facts.tenantsOf(query.user.key)) {
+      const name = `__tenant:${tenant}`;
+      // With tenants asked for, a list of objects does not narrow them.
+      const wanted = query.tenants ? fits(query.tenants, tenant, name) : fits(query.resources, name);
+      if (wanted) entries.push([name, tenantEntry(world, query, tenant)]);
+    }
+  }
+  for (const [object, roles] of rolesOnObjects(world, query.user.key)) {
+    const tenant = world.facts.instance(object)?.tenant;
+    const home = tenant === undefined ? [] : [tenant, `__tenant:${tenant}`];
+    if (!fits(query.resources, object) || !fits(query.resourceTypes, typeOf(object))) continue;
+    if (query.tenants && !fits(query.tenants, ...home)) continue;
+    entries.push([object, objectEntry(world, object, [...roles])]);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** Naming objects only drops the tenants; naming types drops them unless `__tenant` is among those. */
+function keepsTenants({ tenants, resources, resourceTypes }: PermissionsQuery): boolean {
+  if (resourceTypes && !resourceTypes.includes(TENANT_SCOPE)) return false;
+  return !resources || tenants !== undefined || resources.some((name) => name.startsWith('__tenant:'));
+}
+
+function fits(filter: readonly string[] | undefined, ...names: string[]): boolean {
+  return !filter || names.some((name) => filter.includes(name));
+}
+
+function tenantEntry(world: World, query: PermissionsQuery, tenant: string): PermissionEntry {
+  const { schema, facts } = world;
+  const roles = facts.tenantRolesOf(query.user.key, tenant);
+  const permissions = new Set(
+    roles.flatMap((role) => granted(schema.role(TENANT_SCOPE, role)?.grants ?? new Map())),
+  );
+  if (query.context?.enable_abac_user_permissions === true) {
+    for (const permission of abacPermissions(world, query, tenant)) permissions.add(permission);
+  }
+  return {
+    tenant: { key: tenant, attributes: facts.tenant(tenant) ?? noAttributes },
+    permissions: [...permissions],
+    roles: [...roles],
+  };
+}
+
+function* abacPermissions(world: World, query: PermissionsQuery, tenant: string): Generator<string> {
+  for (const type of query.resourceTypes ?? []) {
+    for (const action of world.schema.actionsOf(type) ?? []) {
+      const question = { user: query.user, action, resource: { type, tenant }, context: query.context };
+      if (abacOf(world, question).allow) yield `${type}:${action}`;
+    }
+  }
+}
+
+function objectEntry({ schema, facts }: World, object: string, roles: string[]): PermissionEntry {
+  const instance = facts.instance(object);
+  const permissions = new Set(
+    roles.flatMap((role) => granted(schema.role(typeOf(object), role)?.grants ?? new Map())),
+  );
+  return {
+    ...(instance
+      ? { tenant: { key: instance.tenant, attributes: facts.tenant(instance.tenant) ?? noAttributes } }
+      : {}),
+    resource: {
+      key: keyOf(object),
+      type: typeOf(object),
+      attributes: instance?.attributes ?? noAttributes,
+    },
+    permissions: [...permissions],
+    roles,
+  };
+}
+
+function granted(grants: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  return [...grants].flatMap(([type, actions]) => [...actions].map((action) => `${type}:${action}`));
+}
+
+export type AuthorizedUser = { user: string; tenant: string; resource: string; role: string };
+
+/** Who may do this there, and by which role. */
+export function authorizedUsers(world: World, { action, resource }: Omit<EngineQuestion, 'user'>) {
+  const { schema, facts } = world;
+  const tenant = resource.tenant ?? '';
+  const rows: AuthorizedUser[] = [];
+  for (const user of facts.membersOf(tenant)) {
+    for (const role of facts.tenantRolesOf(user, tenant)) {
+      if (schema.role(TENANT_SCOPE, role)?.grants.get(resource.type)?.has(action)) {
+        rows.push({ user, tenant, resource: `__tenant:${tenant}`, role });
+      }
+    }
+  }
+  if (resource.key !== undefined) {
+    const object = `${resource.type}:${resource.key}`;
+    for (const [key, role] of schema.rolesIn(resource.type)) {
+      if (!role.grants.get(resource.type)?.has(action)) continue;
+      for (const holder of usersWithRole(world, object, key)) {
+        rows.push({ user: holder.user, tenant, resource: holder.root, role: holder.role });
+      }
+    }
+  }
+  const users = Map.groupBy(rows, (row) => row.user);
+  return {
+    resource: `${resource.type}:${resource.key ?? '*'}`,
+    tenant,
+    users: Object.fromEntries(users),
+  };
+}
+
+/** The tenants that the user belongs to. */
+export function tenantsOfUser({ facts }: World, user: string): TenantBlock[] {
+  return [...facts.tenantsOf(user)].map((key) => ({ key, attributes: facts.tenant(key) ?? noAttributes }));
+}
+
+/** Where the question would be allowed: the tenants of a synced user, every tenant for an unknown one. */
+export function allowedTenants(world: World, question: EngineQuestion, options: EngineOptions) {
+  const { facts } = world;
+  const user = question.user.key;
+  const candidates = facts.user(user) ? facts.tenantsOf(user) : facts.tenants();
+  return [...candidates]
+    .map((tenant) => ({
+      tenant: { key: tenant, attributes: facts.tenant(tenant) ?? noAttributes },
+      decision: decide(world, { ...question, resource: { ...question.resource, tenant } }, options),
+    }))
+    .filter(({ decision }) => decision.allow);
+}
