@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { policy } from '../app/policy.ts';
+import { openDataFolder } from '../embedded/data-folder.ts';
+import { seedLogto } from '../embedded/start-emulators.ts';
+import { startLogtoEmulator } from '../emulators/logto/emulator.ts';
+import { startPermitEmulator } from '../emulators/permit/start-permit-emulator.ts';
+import type { Seed } from '../emulators/seed.ts';
+import { ConfigurationError } from '../index.ts';
+import { type Command, type CommandContext, UsageError } from './command.ts';
+import { readSeed } from './emulator-seed.ts';
+import { readEnvironment } from './read-environment.ts';
+import { readParameters, wholeNumber } from './read-parameters.ts';
+
+export const emulatorsCommand: Command = {
+  summary: 'both emulators alone, for another application',
+  help: `Usage: logto-permit emulators [--logto-port N] [--permit-port N] [--opa-port N] [--seed demo|empty|FILE]
+                              [--logto-version 1.41|1.42] [--propagation-delay-ms N] [--data DIR]
+                              [--webhook-url URL] [--api-resource INDICATOR]
+
+Starts a Logto (3001) and a Permit.io (7766) on this machine, in memory unless --data names a folder. Port 0 takes
+a free one. --seed empty: no users, and Permit has only the tenant "default"; a FILE is JSON in the seed's shape.
+--webhook-url subscribes an application to everything; its signing key is printed.
+
+Exit: 0 ended by a signal, 1 a port is taken, 2 used wrongly.`,
+
+  async run(parameters, context) {
+    const { values } = readParameters(parameters, {
+      'logto-port': { type: 'string' },
+      'permit-port': { type: 'string' },
+      'opa-port': { type: 'string' },
+      seed: { type: 'string' },
+      'logto-version': { type: 'string' },
+      'propagation-delay-ms': { type: 'string' },
+      data: { type: 'string' },
+      'webhook-url': { type: 'string' },
+      'api-resource': { type: 'string' },
+    });
+    const version = values['logto-version'] ?? '1.42';
+    if (version !== '1.41' && version !== '1.42')
+      throw new UsageError(`--logto-version is 1.41 or 1.42, not "${version}"`);
+    const logtoPort = wholeNumber('logto-port', values['logto-port'], 0, 65_535) ?? 3001;
+    const permitPort = wholeNumber('permit-port', values['permit-port'], 0, 65_535) ?? 7766;
+    const opaPort = wholeNumber('opa-port', values['opa-port'], 0, 65_535);
+    const delayMs = wholeNumber('propagation-delay-ms', values['propagation-delay-ms'], 0, 600_000);
+    const seed = readSeed(values.seed ?? 'demo');
+    const kept = values.data === undefined ? {} : { dataDir: values.data };
+    if (readEnvironment(context.env).NODE_ENV === 'production') {
+      throw new ConfigurationError([
+        'NODE_ENV is production: the emulators refuse to run there. Example: NODE_ENV=development',
+      ]);
+    }
+    if (values.data !== undefined) openDataFolder(values.data);
+
+    const permit = await startPermitEmulator({
+      port: permitPort,
+      seed,
+      ...(seed.users.length > 0 ? { policy } : {}),
+      ...(opaPort === undefined ? {} : { opaPort }),
+      ...(delayMs === undefined ? {} : { propagationDelayMs: delayMs }),
+      ...kept,
+    });
+    const logto = await startLogtoEmulator({
+      port: logtoPort,
+      seed,
+      version,
+      ...(values['webhook-url'] === undefined ? {} : { webhookUrl: values['webhook-url'] }),
+      ...(values['api-resource'] === undefined ? {} : { apiResource: values['api-resource'] }),
+      ...kept,
+    }).catch(async (error: unknown) => {
+      await permit.close();
+      throw error;
+    });
+    announce(context, {
+      logtoUrl: logto.url,
+      permitUrl: permit.url,
+      opaUrl: permit.opaUrl,
+      keys: permit.keys,
+      seed,
+    });
+    if (!context.signal.aborted) await once(context.signal, 'abort');
+    await Promise.all([logto.close(), permit.close()]);
+    return 0;
+  },
+};
+
+function announce(
+  context: CommandContext,
+  found: {
+    logtoUrl: string;
+    permitUrl: string;
+    opaUrl: string | undefined;
+    keys: Record<string, string>;
+    seed: Seed;
+  },
+): void {
+  const { logtoUrl, permitUrl, opaUrl, keys, seed } = found;
+  context.out(`Logto     ${logtoUrl}`);
+  context.out(`Permit.io ${permitUrl}${opaUrl ? `, OPA ${opaUrl}` : ''}`);
+  context.out('');
+  context.out('Variables for an application that uses them:');
+  context.out(`LOGTO_ENDPOINT=${logtoUrl}`);
+  if (seed.applications.length > 0) {
+    context.out(`LOGTO_APP_ID=${seedLogto.app.id}`);
+    context.out(`LOGTO_APP_SECRET=${seedLogto.app.secret}`);
+    context.out(`LOGTO_M2M_APP_ID=${seedLogto.management.appId}`);
+    context.out(`LOGTO_M2M_APP_SECRET=${seedLogto.management.appSecret}`);
+  }
+  context.out(`PERMIT_API_KEY=${keys.environment}`);
+  context.out(`PERMIT_API_URL=${permitUrl}`);
+  context.out(`PERMIT_PDP_URL=${permitUrl}`);
+}

@@ -1,0 +1,53 @@
+import { PermissionDenied, UpstreamUnavailable } from '../errors.ts';
+import { DirectoryError } from '../sync/directory-error.ts';
+import type { Directory } from '../sync/ports.ts';
+
+/**
+ * The directory as request handlers need it: its failures are answers. What Permit refuses about somebody (no
+ * such user, tenant or object) is a denial; everything else is an outage, our own wrong key included.
+ */
+export function answerableDirectory(directory: Directory): Directory {
+  async function answer<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw answerOf(error);
+    }
+  }
+  async function* answerPages<T>(pages: AsyncIterable<T>): AsyncIterable<T> {
+    try {
+      yield* pages;
+    } catch (error) {
+      throw answerOf(error);
+    }
+  }
+  return {
+    syncUser: (user) => answer(directory.syncUser(user)),
+    getUser: (key) => answer(directory.getUser(key)),
+    deleteUser: (key) => answer(directory.deleteUser(key)),
+    upsertTenant: (tenant, how) => answer(directory.upsertTenant(tenant, how)),
+    deleteTenant: (key) => answer(directory.deleteTenant(key)),
+    assign: (assignment, how) => answer(directory.assign(assignment, how)),
+    unassign: (assignment) => answer(directory.unassign(assignment)),
+    assignmentsOf: (user, tenant) => answer(directory.assignmentsOf(user, tenant)),
+    listUsers: () => answerPages(directory.listUsers()),
+    listTenants: () => answerPages(directory.listTenants()),
+    listAssignments: (filter) => answerPages(directory.listAssignments(filter)),
+    createInstance: (instance) => answer(directory.createInstance(instance)),
+    deleteInstance: (instance) => answer(directory.deleteInstance(instance)),
+    syncUsers: (users) => answer(directory.syncUsers(users)),
+    assignMany: (assignments) => answer(directory.assignMany(assignments)),
+    unassignMany: (assignments) => answer(directory.unassignMany(assignments)),
+  };
+}
+
+function answerOf(error: unknown): unknown {
+  if (!(error instanceof DirectoryError)) return error;
+  if (error.kind === 'refused-input')
+    return new PermissionDenied('permit refuses the subject', { cause: error });
+  return new UpstreamUnavailable('permit', error.message, {
+    cause: error,
+    logCode: `permit_${error.kind.replace('-', '_')}`,
+    retryAfterSeconds: Math.ceil((error.retryAfterMs ?? 1_000) / 1_000),
+  });
+}
