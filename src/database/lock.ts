@@ -36,6 +36,9 @@ export function holderOf(dataDir: string): Holder | undefined {
   }
 }
 
+/** A connection that nobody reaches is collected, and its lock goes with it: the locks of this process stand here. */
+const heldLocks = new Set<DatabaseSync>();
+
 /**
  * Takes the folder for this process. The lock is `BEGIN EXCLUSIVE` on an SQLite file, which is a lock of the
  * kernel: it ends with the process however that ends, and nobody can take it from a living holder. (A file with
@@ -68,12 +71,14 @@ export async function lockDataDir(
   }
   const holder: Holder = { pid: process.pid, since: new Date(clock.now()).toISOString(), host: hostname() };
   writeFileSync(sideFile, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
+  heldLocks.add(lock);
 
   let held = true;
   return () => {
     if (!held) return;
     held = false;
     rmSync(sideFile, { force: true });
+    heldLocks.delete(lock);
     lock.close();
   };
 }

@@ -7,6 +7,7 @@ import { closeServer, listen } from '../support/auth-app.ts';
 import { type AuthHarness, startAuthHarness, until } from '../support/auth-harness.ts';
 import type { IssuerFault } from '../support/auth-issuer.ts';
 import { createSigningKey } from '../support/auth-keys.ts';
+import { startStopwatch } from '../support/stopwatch.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -17,9 +18,9 @@ beforeEach(async () => {
 afterEach(() => harness.close());
 
 async function expectUnavailable(token = harness.token()): Promise<void> {
-  const startedAtMs = performance.now();
+  const waitedMs = startStopwatch();
   const answer = await harness.ask(token, 'refused');
-  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+  expect(waitedMs()).toBeLessThan(2_000);
   expect(answer.status).toBe(503);
   expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   expect(JSON.parse(answer.body)).toMatchObject({ code: 'upstream_unavailable' });
@@ -138,9 +139,9 @@ describe('a2 key set, warm', () => {
     await expectAccepted();
     harness.issuer.fault = 'hang';
     harness.clock.advance(6_000);
-    const startedAtMs = performance.now();
+    const waitedMs = startStopwatch();
     for (let i = 0; i < 5; i += 1) await expectAccepted();
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+    expect(waitedMs()).toBeLessThan(1_000);
     await until(() => harness.issuer.fetches() === 3, 'a fetch behind the requests');
   });
 

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import type { DecisionTrace } from '../../src/permission/checker.ts';
 import { type Checker, createChecker } from '../../src/permit/create-checker.ts';
+import { createDecisionEngine } from '../../src/permit/decisions.ts';
 import { type ScriptedPdp, startScriptedPdp } from '../support/permission-pdp.ts';
+import { startStopwatch } from '../support/stopwatch.ts';
 
 const log = pino({ level: 'silent' });
 const question = (user: string, action = 'view') => ({
@@ -122,12 +124,12 @@ describe('micro-batches', () => {
 
   it('gives a hung PDP one deadline, also to those who had to wait for their turn', async () => {
     pdp.fault = () => true;
-    const startedAt = performance.now();
+    const waitedMs = startStopwatch();
     const outcomes = await Promise.allSettled(
       Array.from({ length: 450 }, (_, n) => checker.isAllowed(question(`u${n}`))),
     );
     expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(1100);
+    expect(waitedMs()).toBeLessThan(1100);
   });
 });
 
@@ -180,7 +182,9 @@ describe('the permission map', () => {
   });
 
   it('is read up to 16 MB, and above that refused, never cut', async () => {
-    const roomy = createChecker({ pdpUrl: pdp.url, apiKey: 'key', log, timeoutMs: 900 });
+    // A size is what is asked about here: one attempt, with all the time that a busy machine needs for 17 MB.
+    const engine = createDecisionEngine({ pdpUrl: pdp.url, apiKey: 'key', timeoutMs: 20_000 });
+    const ask = () => engine.permissionsOf({ user: 'alice', tenant: 'default' }, performance.now() + 20_000);
     const map = (count: number) =>
       Object.fromEntries(
         Array.from({ length: count }, (_, n) => [
@@ -189,11 +193,11 @@ describe('the permission map', () => {
         ]),
       );
     pdp.permissions = map(4000);
-    expect(Object.keys(await roomy.permissionsOf({ user: 'alice', tenant: 'default' }))).toHaveLength(4000);
+    expect(Object.keys(await ask())).toHaveLength(4000);
     pdp.permissions = map(17_000);
-    await expect(roomy.permissionsOf({ user: 'alice', tenant: 'default' })).rejects.toMatchObject({
+    await expect(ask()).rejects.toMatchObject({
       logCode: 'permit_answer_too_large',
     });
-    await roomy.stop();
+    await engine.close();
   });
 });

@@ -9,6 +9,7 @@ import { createDecisionEngine } from '../../src/permit/decisions.ts';
 import { testApp } from '../support/permission-app.ts';
 import { bulkFaults, singleFaults } from '../support/permission-faults.ts';
 import { type ScriptedPdp, startScriptedPdp } from '../support/permission-pdp.ts';
+import { startStopwatch } from '../support/stopwatch.ts';
 
 const policy = definePolicy({ resources: { reports: { actions: ['view'] } }, roles: {} });
 const question = (key: string) => ({
@@ -32,7 +33,6 @@ function captured() {
   return {
     log,
     codes: () => lines.flatMap(({ decision }) => decision?.logCode ?? []),
-    tookMs: () => lines.flatMap(({ decision }) => decision?.tookMs ?? []),
   };
 }
 
@@ -50,7 +50,7 @@ async function withChecker<T>(
 
 describe('a PDP that answers one question wrongly', () => {
   it.each(singleFaults)('$id: 503, the handler does not run', (fault) =>
-    withChecker(async (checker, { codes, log, tookMs }) => {
+    withChecker(async (checker, { codes, log }) => {
       let ran = 0;
       const guard = createRequirePermission({ policy, checker, defaultTenant: 'default', log });
       const app = testApp((routes) => {
@@ -66,10 +66,12 @@ describe('a PDP that answers one question wrongly', () => {
         fault.answer(res, { allowingUrl: allowing.url });
         return true;
       };
+      const waitedMs = startStopwatch();
       const answer = await ask();
+      const waited = waitedMs();
       expect([answer.status, ran]).toEqual([503, 0]);
       expect(Number(answer.headers['retry-after'])).toBeGreaterThanOrEqual(1);
-      expect(tookMs()[0]).toBeLessThan(1000);
+      expect(waited).toBeLessThan(1000);
       expect(codes()).toEqual([fault.logCode]);
       expect(allowing.calls).toEqual([]);
 
@@ -146,9 +148,9 @@ describe('a PDP that is not there', () => {
     const { log } = captured();
     const checker = createChecker({ pdpUrl: gone.url, apiKey: 'key', log });
     const timed = async () => {
-      const startedAt = performance.now();
+      const waitedMs = startStopwatch();
       const failure = await checker.isAllowed(question('alice')).catch((error: unknown) => error);
-      return { failure, tookMs: performance.now() - startedAt };
+      return { failure, tookMs: waitedMs() };
     };
     const first = await timed();
     expect(first.failure).toMatchObject({ status: 503, logCode: 'permit_unreachable' });
@@ -163,14 +165,15 @@ describe('a PDP that is not there', () => {
 
     const back = await startScriptedPdp(port);
     back.decide = () => true;
+    const waitedMs = startStopwatch();
     const backAt = performance.now();
     let outcome: unknown;
     do {
       outcome = await checker.isAllowed(question('alice')).catch((error: unknown) => error);
       await new Promise(setImmediate);
-    } while (outcome !== true && performance.now() - backAt < 3000);
+    } while (outcome !== true && performance.now() - backAt < 20_000);
     expect(outcome).toBe(true);
-    expect(performance.now() - backAt).toBeLessThan(2000);
+    expect(waitedMs()).toBeLessThan(2000);
     expect(checker.state()).toBe('closed');
     await checker.stop();
     await back.close();

@@ -111,7 +111,7 @@ export async function closeServer(server: Server): Promise<void> {
 }
 
 /** Polls until `probe` answers something; the deadline is generous, machines are busy. */
-export async function until<T>(probe: () => Promise<T | undefined | false>, timeoutMs = 10_000): Promise<T> {
+export async function until<T>(probe: () => Promise<T | undefined | false>, timeoutMs = 20_000): Promise<T> {
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
     const found = await probe();

@@ -2,6 +2,7 @@
 import { openPglite } from '../../src/database/pglite.ts';
 
 const [, , dataDir = ''] = process.argv;
+const began = performance.now();
 try {
   const database = await openPglite({ dataDir });
   await database.query('CREATE TABLE IF NOT EXISTS public.row (n bigint PRIMARY KEY)');
@@ -16,6 +17,7 @@ try {
   }
   setInterval(() => undefined, 60_000);
 } catch (error) {
-  process.stderr.write(`${(error as Error).name}: ${(error as Error).message}\n`);
+  const { name, message } = error as Error;
+  process.stderr.write(`${name}: ${message} (after ${Math.round(performance.now() - began)} ms)\n`);
   process.exitCode = 2;
 }
