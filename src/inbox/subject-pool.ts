@@ -29,6 +29,8 @@ export function createSubjectPool(options: {
   });
 
   function start(subject: string): void {
+    // Timers are late; what that cost is made up for, by one start.
+    nextStartAt = Math.max(nextStartAt, performance.now() - gapMs) + gapMs;
     const done = work(subject).then((worked) => {
       if (!worked) nextStartAt -= gapMs;
       running.delete(subject);
@@ -50,8 +52,6 @@ export function createSubjectPool(options: {
             () => undefined,
           );
         else {
-          // Timers are late; what that cost is made up for, by one start.
-          nextStartAt = Math.max(nextStartAt, performance.now() - gapMs) + gapMs;
           start(subject);
           return true;
         }

@@ -77,6 +77,32 @@ describe('the pace of a pool', () => {
     expect(started).toEqual(['user:a', 'user:a']);
   });
 
+  it('counts a second look: what it finds or does not find leaves the distance of the others as it was', async () => {
+    const gapMs = 100;
+    const startedAt: number[] = [];
+    const looks = new Map<string, number>();
+    const pool = createSubjectPool({
+      size: 20,
+      gapMs,
+      closing: closing.signal,
+      async work(subject) {
+        const look = (looks.get(subject) ?? 0) + 1;
+        looks.set(subject, look);
+        if (look === 1) startedAt.push(performance.now());
+        await new Promise((resolve) => setImmediate(resolve));
+        return look === 1;
+      },
+    });
+    for (const subject of names(5)) {
+      await pool.admit(subject);
+      // A letter and the sweeper both speak of it while it is in hand.
+      await pool.admit(subject);
+    }
+    await pool.idle();
+    expect(looks.size).toBe(5);
+    expect((startedAt[4] as number) - (startedAt[0] as number)).toBeGreaterThan(2.5 * gapMs);
+  });
+
   it.each([2, 3])('that closes starts nothing more, and leaves nobody waiting (%i places)', async (size) => {
     const stop = new AbortController();
     const { started, work, finish } = heldWork();
