@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export type Child = { ready: Record<string, unknown>; process: ChildProcess; stop(): Promise<void> };
+export type Child = {
+  ready: Record<string, unknown>;
+  process: ChildProcess;
+  /** When it has ended by itself. */
+  ended: Promise<unknown>;
+  stop(): Promise<void>;
+};
 
 /** Starts a script of this folder in a process of its own; ready when it has printed one line of JSON. */
 export async function startChild(script: string, options: Record<string, unknown>): Promise<Child> {
@@ -33,6 +39,8 @@ export async function startChild(script: string, options: Record<string, unknown
   return {
     ready: JSON.parse(first),
     process: child,
+    /** When it has ended by itself. */
+    ended,
     async stop() {
       child.kill('SIGKILL');
       await ended;

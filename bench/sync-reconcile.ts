@@ -1,7 +1,4 @@
 import diagnostics from 'node:diagnostics_channel';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pino } from 'pino';
 import { openDatabase } from '../src/database/open-database.ts';
 import { boundHeapGrowth } from '../src/heap-growth.ts';
@@ -9,17 +6,21 @@ import { childOptions, sayReady } from './child.ts';
 import { peakRssMb, resetPeakRss, rssMb } from './peak-memory.ts';
 import { createSyncRoom } from './sync-room.ts';
 
-type Options = { logtoUrl: string; permitUrl: string; permitKey: string; databaseUrl?: string };
+type Options = {
+  logtoUrl: string;
+  permitUrl: string;
+  permitKey: string;
+  database: { url: string } | { dataDir: string };
+  /** Only makes the database: that takes hundreds of megabytes, which its process never gives back. */
+  make?: boolean;
+};
 
 /** Two reconciles in a process of their own: what they cost in memory, calls and time. */
 // As the doors of the product do.
 boundHeapGrowth();
 const options = childOptions<Options>();
-const dataDir = mkdtempSync(join(tmpdir(), 'elp-bench-'));
 const log = pino({ level: 'silent' });
-const database = await openDatabase(
-  options.databaseUrl ? { url: options.databaseUrl, log } : { dataDir, log },
-);
+const database = await openDatabase({ ...options.database, log });
 const room = await createSyncRoom(database);
 const { sync, stop } = await room.join(options);
 
@@ -47,10 +48,13 @@ async function measured() {
   };
 }
 
-const before = rssMb();
-const first = await measured();
-await sync.settled();
-const second = await measured();
-sayReady({ before, first, second });
+if (options.make) {
+  sayReady({});
+} else {
+  const before = rssMb();
+  const first = await measured();
+  await sync.settled();
+  const second = await measured();
+  sayReady({ before, first, second });
+}
 await stop();
-rmSync(dataDir, { recursive: true, force: true });

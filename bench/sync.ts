@@ -112,15 +112,19 @@ function questioner(permitUrl: string, permitKey: string) {
 
 async function growth(size: number, postgresUrl: string | undefined): Promise<Row[]> {
   const place = postgresUrl ? await createPostgresDatabase(postgresUrl) : undefined;
+  const dataDir = mkdtempSync(join(tmpdir(), 'elp-bench-'));
   const logto = await emulators({ only: 'logto', users: size });
   const permit = await emulators({ only: 'permit', users: 0 });
   try {
-    const child = await startChild('sync-reconcile.ts', {
+    const options = {
       logtoUrl: logto.ready.url,
       permitUrl: permit.ready.url,
       permitKey: permit.ready.key,
-      ...(place ? { databaseUrl: place.url } : {}),
-    });
+      database: place ? { url: place.url } : { dataDir },
+    };
+    // Whoever reconciles has started the application before: its database is there.
+    await (await startChild('sync-reconcile.ts', { ...options, make: true })).ended;
+    const child = await startChild('sync-reconcile.ts', options);
     await child.stop();
     const { before, first, second } = child.ready as { before: number; first: Measured; second: Measured };
     const on = place ? 'Postgres' : 'embedded, database in the process';
@@ -136,5 +140,6 @@ async function growth(size: number, postgresUrl: string | undefined): Promise<Ro
     await logto.stop();
     await permit.stop();
     await place?.drop();
+    rmSync(dataDir, { recursive: true, force: true });
   }
 }

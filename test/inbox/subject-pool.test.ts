@@ -103,6 +103,28 @@ describe('the pace of a pool', () => {
     expect((startedAt[4] as number) - (startedAt[0] as number)).toBeGreaterThan(2.5 * gapMs);
   });
 
+  it('gives way to a thread that never rests, and stands still for none', async () => {
+    const gapMs = 15;
+    let busy = true;
+    const spin = () => {
+      const until = performance.now() + 3;
+      while (performance.now() < until);
+      if (busy) setImmediate(spin);
+    };
+    setImmediate(spin);
+    const startedAt: number[] = [];
+    const pool = createSubjectPool({
+      size: 20,
+      gapMs,
+      closing: closing.signal,
+      work: async () => startedAt.push(performance.now()) > 0,
+    });
+    for (const subject of names(4)) await pool.admit(subject);
+    busy = false;
+    const [, second = 0, , fourth = 0] = startedAt;
+    expect(fourth - second).toBeGreaterThan(2 * 3 * gapMs);
+  });
+
   it.each([2, 3])('that closes starts nothing more, and leaves nobody waiting (%i places)', async (size) => {
     const stop = new AbortController();
     const { started, work, finish } = heldWork();
