@@ -22,7 +22,6 @@ export default {
   moduleNameMapper: { '/permit/start-permit-emulator\\.ts$': '<rootDir>/test/support/permit-observed.ts' },
   globalSetup: '<rootDir>/test/support/permit-run-start.ts',
   globalTeardown: '<rootDir>/test/support/permit-run-end.ts',
-  setupFilesAfterEnv: ['<rootDir>/test/support/retries.ts'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   maxWorkers: 2,
   testTimeout: 30_000,

@@ -39,7 +39,6 @@ export async function startChild(script: string, options: Record<string, unknown
   return {
     ready: JSON.parse(first),
     process: child,
-    /** When it has ended by itself. */
     ended,
     async stop() {
       child.kill('SIGKILL');

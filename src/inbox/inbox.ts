@@ -25,7 +25,7 @@ export type InboxOptions = {
   metrics?: Registry | undefined;
   /** Subjects at once in this process, and a quarter of it for urgent ones; default 12, on the embedded database 8. */
   concurrency?: number;
-  /** Milliseconds between the starts of two; default 0. Urgent ones never wait for it. */
+  /** Milliseconds that the thread rests between the starts of two; default 0. Urgent ones never wait for it. */
   gapMs?: number;
   /** How long a process that died keeps its subjects from the others; default 30 seconds. */
   leaseMs?: number;

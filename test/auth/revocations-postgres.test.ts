@@ -5,9 +5,10 @@ import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { openDatabase } from '../../src/database/open-database.ts';
 import { manualClock, silentLog } from '../support/auth-app.ts';
-import { type AuthHarness, startAuthHarness, until } from '../support/auth-harness.ts';
+import { type AuthHarness, startAuthHarness } from '../support/auth-harness.ts';
 import { createPostgresDatabase, postgresUrl } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
+import { until } from '../support/until.ts';
 
 if (!postgresUrl)
   console.warn('SKIPPED: revocations on two instances of Postgres; TEST_DATABASE_URL is not set');
@@ -58,7 +59,7 @@ if (!postgresUrl)
   }
 
   async function expectRefusedWithin(deadlineMs: number, token: string): Promise<void> {
-    await until(async () => (await door.ask(token)).status === 401, 'a refusal', deadlineMs);
+    await until(async () => (await door.ask(token)).status === 401, deadlineMs);
     probes += 1;
     expect((await door.ask(token, `refused-${probes}`)).status).toBe(401);
     expect(door.app.runs(`refused-${probes}`)).toBe(0);
@@ -89,7 +90,7 @@ if (!postgresUrl)
       );
       return result.rowCount === 2;
     };
-    await until(listeners, 'two listeners');
+    await until(listeners);
     const token = await liveTokenOf('carol');
     await first.revokeSubject('carol', now(), 'deleted');
     await expectRefusedWithin(1_000, token);
@@ -107,7 +108,7 @@ if (!postgresUrl)
     await first.revokeSubject('dave', now());
     const other = door.token({ sub: 'erin' });
     proxy.mend();
-    await until(async () => (await door.ask(other)).status === 200, 'a fresh look', 10_000);
+    await until(async () => (await door.ask(other)).status === 200, 10_000);
     await expectRefusedWithin(1_000, token);
   });
 });

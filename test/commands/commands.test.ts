@@ -16,7 +16,7 @@ import { type Application, serve } from '../../src/commands/serve.ts';
 import { startPermitEmulator } from '../../src/emulators/permit/start-permit-emulator.ts';
 import { blocksOf } from '../support/app-documents.ts';
 import { environmentFor, runEntry } from '../support/app-process.ts';
-import { until } from '../support/app-stack.ts';
+import { until } from '../support/until.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'elp-commands-'));
 const env = environmentFor(dataDir, { RECONCILE_EVERY_MINUTES: '-1' });

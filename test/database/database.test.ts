@@ -3,6 +3,7 @@ import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { UpstreamUnavailable } from '../../src/errors.ts';
 import { openTestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 
 const migrations = [
   {
@@ -176,11 +177,3 @@ describe('a closed database', () => {
     await expect(other.query('SELECT 1')).rejects.toBeInstanceOf(UpstreamUnavailable);
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 5_000;
-  while (!condition()) {
-    if (performance.now() > giveUpAt) throw new Error('condition never came true');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}

@@ -11,7 +11,7 @@ import { DatabaseInUse, holderOf, lockDataDir } from '../../src/database/lock.ts
 import { openPglite } from '../../src/database/pglite.ts';
 import { type ChildProcess, spawn } from '../support/child-process.ts';
 import { makeDataDir } from '../support/database.ts';
-import { until } from '../support/inbox-desk.ts';
+import { until } from '../support/until.ts';
 
 const killRuns = Number(process.env.KILL_RUNS ?? 2);
 const made = mkdtempSync(join(tmpdir(), 'elp-made-'));

@@ -6,10 +6,11 @@ import { addressKeyOf } from '../../src/http/address-key.ts';
 import { createRateLimits, type RateLimits, type RateLimitsOptions } from '../../src/http/rate-limits.ts';
 import { rateLimitMigrations } from '../../src/http/rate-share.ts';
 import { silentLog } from '../support/auth-app.ts';
-import { type AuthHarness, startAuthHarness, until } from '../support/auth-harness.ts';
+import { type AuthHarness, startAuthHarness } from '../support/auth-harness.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { type HttpApp, startHttpApp } from '../support/http-app.ts';
 import { type RawAnswer, sendRaw } from '../support/http-raw.ts';
+import { until } from '../support/until.ts';
 
 const LIMIT = 5;
 
@@ -205,7 +206,7 @@ describe('over several instances', () => {
     await ask(bearer('carol'));
     const windows = async () =>
       (await database.query<{ window: string }>('select distinct "window" from elp.rate_count')).rows.length;
-    await until(async () => (await windows()) > 0, 'the first exchange', 3_000);
+    await until(async () => (await windows()) > 0, 3_000);
     nextWindow();
     nextWindow();
     nextWindow();

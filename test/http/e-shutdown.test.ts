@@ -1,9 +1,9 @@
 import { Agent, request } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { until } from '../support/auth-harness.ts';
 import { type HttpApp, startHttpApp } from '../support/http-app.ts';
 import { exchange, openSocket, sendRaw } from '../support/http-raw.ts';
 import { startStopwatch } from '../support/stopwatch.ts';
+import { until } from '../support/until.ts';
 
 const CLIENTS = 50;
 
@@ -50,7 +50,7 @@ describe('e-shutdown', () => {
     const slow = await startSlow({ onClosing: () => events.push('not ready') });
     const agent = new Agent({ keepAlive: true });
     const answers = Array.from({ length: CLIENTS }, () => ask(agent, '/slow'));
-    await until(() => slow.underWay() === CLIENTS, 'all under way');
+    await until(() => slow.underWay() === CLIENTS);
     const waitedMs = startStopwatch();
     const closed = app.graceful.close().then(() => events.push('closed'));
     expect(events).toEqual(['not ready']);
@@ -77,7 +77,7 @@ describe('e-shutdown', () => {
   it('e-43 a second call ends what is still under way', async () => {
     const slow = await startSlow();
     const hanging = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await until(() => slow.underWay() === 1, 'under way');
+    await until(() => slow.underWay() === 1);
     const closed = app.graceful.close();
     void app.graceful.close();
     await closed;
@@ -88,7 +88,7 @@ describe('e-shutdown', () => {
   it('what hangs is cut at the deadline', async () => {
     const slow = await startSlow({ forceAfterMs: 100 });
     const hanging = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await until(() => slow.underWay() === 1, 'under way');
+    await until(() => slow.underWay() === 1);
     await app.graceful.close();
     expect(await hanging.catch(() => [])).toEqual([]);
     slow.open();
@@ -103,10 +103,10 @@ describe('e-shutdown', () => {
     });
     socket.write('GET /ok HTTP/1.1\r\nHost: loc');
     const other = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await until(() => slow.underWay() === 1, 'under way');
+    await until(() => slow.underWay() === 1);
     const closed = app.graceful.close();
     socket.write('alhost\r\n\r\n');
-    await until(() => said.includes('\r\n\r\n'), 'an answer');
+    await until(() => said.includes('\r\n\r\n'));
     expect(said).toContain('Connection: close');
     slow.open();
     expect(await other).toMatchObject([{ status: 200 }]);

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { until } from '../support/auth-harness.ts';
 import { type HttpApp, startHttpApp } from '../support/http-app.ts';
 import { exchange, openSocket, parseAnswers, sendRaw } from '../support/http-raw.ts';
+import { until } from '../support/until.ts';
 
 const CLIENTS = 200;
 /** Short forms of the real limits; they are looked at once a second. */
@@ -52,7 +52,7 @@ describe('e-slow clients', () => {
   it('e-1 200 that never finish their headers are cut with 408, and hold nobody up', async () => {
     const clients = await openClients('GET /ok HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     await expectServing();
-    await until(() => clients.every(({ closed }) => closed()), 'all cut');
+    await until(() => clients.every(({ closed }) => closed()), 5_000);
     expect(parseAnswers(Buffer.from(clients[0]?.said() ?? ''))).toMatchObject([{ status: 408 }]);
   });
 
@@ -61,15 +61,15 @@ describe('e-slow clients', () => {
       'POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":',
     );
     await expectServing();
-    await until(() => clients.every(({ closed }) => closed()), 'all cut');
+    await until(() => clients.every(({ closed }) => closed()), 5_000);
     expect(clients[0]?.said()).toMatch(/^(HTTP\/1.1 (408|400) |$)/);
   });
 
   it('e-3 200 idle connections are let go', async () => {
     const clients = await openClients('GET /ok HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await until(() => clients.every(({ said }) => said().includes('200 OK')), 'all served');
+    await until(() => clients.every(({ said }) => said().includes('200 OK')));
     await expectServing();
-    await until(() => clients.every(({ closed }) => closed()), 'all let go');
+    await until(() => clients.every(({ closed }) => closed()), 5_000);
   });
 
   it('e-4 a reader that does not read is let go, one that does gets everything', async () => {
@@ -83,9 +83,9 @@ describe('e-slow clients', () => {
       new Promise<number>((resolve, reject) =>
         app.server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
       );
-    await until(async () => (await held()) === 1, 'one connection');
+    await until(async () => (await held()) === 1);
     await expectServing();
-    await until(async () => (await held()) === 0, 'let go');
+    await until(async () => (await held()) === 0, 5_000);
     const [answer] = await exchange(
       app.port,
       'GET /big HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { MAX_TRIES } from '../../src/inbox/backoff.ts';
 import { BuryLetters, PauseInbox, RetryLater } from '../../src/inbox/outcome.ts';
-import { openInbox, until } from '../support/inbox-desk.ts';
+import { openInbox } from '../support/inbox-desk.ts';
+import { until } from '../support/until.ts';
 
 let world: Awaited<ReturnType<typeof openInbox>>;
 beforeAll(async () => {

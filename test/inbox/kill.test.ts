@@ -5,7 +5,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { inboxMigrations } from '../../src/inbox/inbox-migrations.ts';
 import { syncMigrations } from '../../src/sync/sync-migrations.ts';
 import { createPostgresDatabase, makeDataDir, postgresUrl } from '../support/database.ts';
-import { until } from '../support/inbox-desk.ts';
 import {
   createSender,
   killInboxProcesses,
@@ -14,6 +13,7 @@ import {
 } from '../support/inbox-processes.ts';
 import { type Facts, startFacts } from '../support/sync-facts.ts';
 import { type Identities, startIdentities } from '../support/sync-identities.ts';
+import { until } from '../support/until.ts';
 
 const runs = Number(process.env.KILL_RUNS ?? 3);
 const long = process.env.KILL_RUNS !== undefined;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { openInbox, until } from '../support/inbox-desk.ts';
+import { openInbox } from '../support/inbox-desk.ts';
+import { until } from '../support/until.ts';
 
 const backlog = Number(process.env.BACKLOG ?? 1_500);
 const duplicates = Number(process.env.DUPLICATES ?? 2_000);

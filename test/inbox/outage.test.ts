@@ -5,7 +5,8 @@ import { openDatabase } from '../../src/database/open-database.ts';
 import { inboxMigrations } from '../../src/inbox/inbox-migrations.ts';
 import { createPostgresDatabase, postgresUrl } from '../support/database.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
-import { openInbox, until } from '../support/inbox-desk.ts';
+import { openInbox } from '../support/inbox-desk.ts';
+import { until } from '../support/until.ts';
 
 const onPostgres = postgresUrl ? describe : describe.skip;
 if (!postgresUrl) console.warn('SKIPPED: the database going away; TEST_DATABASE_URL is not set.');

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createPostgresDatabase, postgresUrl } from '../support/database.ts';
-import { until } from '../support/inbox-desk.ts';
 import {
   createSender,
   killInboxProcesses,
@@ -10,6 +9,7 @@ import {
 } from '../support/inbox-processes.ts';
 import { type Facts, startFacts } from '../support/sync-facts.ts';
 import { type Identities, startIdentities } from '../support/sync-identities.ts';
+import { until } from '../support/until.ts';
 
 const events = Number(process.env.TWO_INSTANCES_EVENTS ?? 300);
 const runs = Number(process.env.STOPPED_RUNS ?? 1);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Permit } from 'permitio';
 import { environmentFor, freshToken, type RunningApp, runEntry, startApp } from '../support/app-process.ts';
-import { until } from '../support/app-stack.ts';
 import { openVisitor } from '../support/app-visitor.ts';
 import { execFile } from '../support/child-process.ts';
+import { until } from '../support/until.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'elp-process-'));
 let app: RunningApp | undefined;

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import LogtoClient, { Prompt } from '@logto/node';
 import { Permit } from 'permitio';
 import { observeHandlers } from '../../src/index.ts';
-import { type AppStack, startAppStack, until } from '../support/app-stack.ts';
+import { type AppStack, startAppStack } from '../support/app-stack.ts';
 import { openVisitor } from '../support/app-visitor.ts';
 import { openBrowser, signInAs } from '../support/logto-browser.ts';
+import { until } from '../support/until.ts';
 
 let stack: AppStack;
 let appUrl: string;

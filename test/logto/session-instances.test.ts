@@ -4,7 +4,6 @@ import type { Database } from '../../src/database/database.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { UpstreamUnavailable } from '../../src/errors.ts';
 import { sessionMigrations } from '../../src/logto/session-migrations.ts';
-import { until } from '../support/auth-harness.ts';
 import { createPostgresDatabase, openTestDatabase, postgresUrl } from '../support/database.ts';
 import {
   type Browser,
@@ -13,6 +12,7 @@ import {
   openSessionHarness,
   type SessionHarness,
 } from '../support/session-harness.ts';
+import { until } from '../support/until.ts';
 
 const HOUR = 3_600_000;
 const MIGRATIONS = [...sessionMigrations, ...revocationMigrations];
@@ -113,7 +113,7 @@ describe('a session on two instances that share a database', () => {
       switching = switchTo('acme00000000').then(({ status }) => {
         switched = status === 200;
       });
-      await until(() => switched || leasesAsked > before + 1, 'a switch that has come as far as it can');
+      await until(() => switched || leasesAsked > before + 1);
     };
     first.clock.offsetMs = HOUR;
     expect((await elsewhere.whoami()).sub).toBe('alice0000000');
@@ -138,7 +138,7 @@ describe('a session on two instances that share a database', () => {
     await lease(`clock_timestamp() + interval '1 hour'`);
     const before = leasesAsked;
     const late = browser.get('/whoami');
-    await until(() => leasesAsked > before, 'a request that waits for its turn');
+    await until(() => leasesAsked > before);
     await databases[0]?.query(
       `UPDATE elp.session SET id_hash = 'another ' || id_hash, refresh_owner = NULL, refresh_until = NULL`,
     );
@@ -152,7 +152,7 @@ describe('a session on two instances that share a database', () => {
     await lease(`clock_timestamp() + interval '1 hour'`);
     const before = leasesAsked;
     const late = browser.send('post', '/logto/organization', { json: { organizationId: null } });
-    await until(() => leasesAsked > before, 'a switch that waits for its turn');
+    await until(() => leasesAsked > before);
     await first.logto.endSessionsOf('alice0000000');
     const answer = await late;
     expect(answer.status).toBe(401);

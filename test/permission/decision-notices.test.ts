@@ -7,6 +7,7 @@ import { createDecisionNotices } from '../../src/permission/decision-notices.ts'
 import { type Checker, createChecker } from '../../src/permit/create-checker.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { type ScriptedPdp, startScriptedPdp } from '../support/permission-pdp.ts';
+import { until } from '../support/until.ts';
 
 const log = pino({ level: 'silent' });
 const question = (user: string, tenant = 'default') => ({
@@ -24,14 +25,6 @@ afterAll(async () => {
   await pdp.close();
   await database.close();
 });
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineAt = performance.now() + 5000;
-  while (!(await condition())) {
-    if (performance.now() > deadlineAt) throw new Error('never came true');
-    await new Promise(setImmediate);
-  }
-}
 
 function instance(withDatabase = true): Checker {
   return createChecker({
@@ -54,7 +47,7 @@ describe('decisions that several instances remember', () => {
     for (const checker of [here, there]) expect(await checker.isAllowed(question('alice'))).toBe(true);
     await here.forget({ user: 'alice' });
     expect(await here.isAllowed(question('alice'))).toBe(false);
-    await until(async () => !(await there.isAllowed(question('alice'))));
+    await until(async () => !(await there.isAllowed(question('alice'))), 5_000);
     await Promise.all([here.stop(), there.stop()]);
   });
 
@@ -74,7 +67,7 @@ describe('decisions that several instances remember', () => {
     await checker.isAllowed(question('carol'));
     pdp.decide = () => false;
     await database.query('select pg_notify($1, $2)', ['elp_decisions', 'nonsense']);
-    await until(async () => !(await checker.isAllowed(question('carol'))));
+    await until(async () => !(await checker.isAllowed(question('carol'))), 5_000);
     await checker.stop();
   });
 
@@ -85,7 +78,7 @@ describe('decisions that several instances remember', () => {
     await checker.isAllowed(question('carol', 'acme'));
     pdp.decide = () => false;
     await database.query('select pg_notify($1, $2)', ['elp_decisions', '{"tenant":"acme"}']);
-    await until(async () => !(await checker.isAllowed(question('carol', 'acme'))));
+    await until(async () => !(await checker.isAllowed(question('carol', 'acme'))), 5_000);
     await checker.stop();
   });
 

@@ -9,8 +9,8 @@ import { routeTable } from '../../src/index.ts';
 import { startEmulators } from '../../src/testing.ts';
 import { blocksOf, codeIn, tableBelow } from '../support/app-documents.ts';
 import { environmentFor, type RunningApp, runEntry, startApp } from '../support/app-process.ts';
-import { until } from '../support/app-stack.ts';
 import { execFile, spawn } from '../support/child-process.ts';
+import { until } from '../support/until.ts';
 
 const pages = ['README.md', 'docs/testing-your-app.md', 'docs/going-real.md'];
 const blocks = pages.flatMap(blocksOf);

@@ -71,16 +71,3 @@ export async function startAuthHarness(options: Partial<VerifierOptions> = {}): 
     },
   };
 }
-
-/** Resolves when the condition holds; fails loudly at the deadline. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  deadlineMs = 5_000,
-): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  while (!(await condition())) {
-    if (performance.now() > endMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -71,11 +71,3 @@ export async function openInbox(
   await inbox.start();
   return world;
 }
-
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
-  const giveUpAt = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error('the condition never came true');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}

@@ -10,7 +10,7 @@ import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/l
 import { type ChildProcess, spawn } from '../../support/child-process.ts';
 import { openBrowser, registerAs } from '../../support/logto-browser.ts';
 import { createCodeFlow } from '../../support/logto-code-flow.ts';
-import { until } from '../../support/logto-until.ts';
+import { until } from '../../support/until.ts';
 
 const source = join(import.meta.dirname, '../../../src/emulators/logto/emulator.ts');
 let dataDir = '';

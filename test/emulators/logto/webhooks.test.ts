@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
 import { signatureOf } from '../../../src/emulators/logto/webhooks/delivery.ts';
 import { openReceiver, type Receiver } from '../../support/logto-receiver.ts';
-import { until } from '../../support/logto-until.ts';
+import { until } from '../../support/until.ts';
 
 const signingKey = 'the-signing-key';
 let logto: LogtoEmulator;
