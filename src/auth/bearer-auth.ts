@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { Unauthenticated } from '../errors.ts';
-import { bearerTokenOf } from './bearer-grammar.ts';
+import { bearerTokenBeside, bearerTokenOf } from './bearer-grammar.ts';
 import { principalOf, setPrincipal } from './principal.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -12,14 +12,14 @@ import type { Verifier } from './verifier.ts';
  *
  * @example
  * const bearerAuth = createBearerAuth(verifier);
- * app.get('/api/me', bearerAuth(), requireAuth, showMe);
+ * app.get('/api/me', bearerAuth(), requireAuth(), showMe);
  */
 export function createBearerAuth(verifier: Pick<Verifier, 'verify'>): () => RequestHandler {
   return function bearerAuth() {
     return async function bearerAuthentication(req, _res, next) {
-      const token = bearerTokenOf(req);
-      if (token !== undefined) setPrincipal(req, await verifier.verify(token));
       // A session step before this one may have found the caller already.
+      const token = principalOf(req) ? bearerTokenBeside(req) : bearerTokenOf(req);
+      if (token !== undefined) setPrincipal(req, await verifier.verify(token));
       if (!principalOf(req)) throw new Unauthenticated();
       next();
     };

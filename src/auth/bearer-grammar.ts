@@ -33,6 +33,19 @@ export function bearerTokenOf(req: IncomingMessage): string | undefined {
   return token;
 }
 
+/**
+ * The same beside a session: a scheme of somebody else, such as `Basic` for a proxy in front, is no matter of ours
+ * when the caller is known without it.
+ */
+export function bearerTokenBeside(req: IncomingMessage): string | undefined {
+  try {
+    return bearerTokenOf(req);
+  } catch (error) {
+    if (error instanceof Unauthenticated) return undefined;
+    throw error;
+  }
+}
+
 /** Names and values take turns in `rawHeaders`. Written for speed: every request passes here. */
 function authorizationOf(rawHeaders: readonly string[]): string | undefined {
   let found: string | undefined;

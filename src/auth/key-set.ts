@@ -6,16 +6,16 @@ import type { VerificationKey } from './verification-key.ts';
 
 /** Two keys of one `kid` are both tried; more than this many is somebody's mistake, and each costs a verification. */
 const CANDIDATE_LIMIT = 4;
+/** An unknown `kid` fetches again at most once in this time, so that is how soon a new key works. */
+const COOLDOWN_MS = 5_000;
+/** After this age the set is fetched again, so that is how long a removed key may live on. */
+const MAX_AGE_MS = 600_000;
+/** While the issuer is down, the last good set serves up to this age. */
+const STALE_IF_ERROR_MS = 3_600_000;
 
 export type KeySetOptions = {
   fetchKeys: () => Promise<VerificationKey[]>;
   clock: Clock;
-  /** An unknown `kid` fetches again at most once in this time, so that is how soon a new key works. */
-  cooldownMs?: number;
-  /** After this age the set is fetched again, so that is how long a removed key may live on. */
-  maxAgeMs?: number;
-  /** While the issuer is down, the last good set serves up to this age. */
-  staleIfErrorMs?: number;
   /** Told after the set has changed, not after a fetch that brought the same keys. */
   onChange?: () => void;
   onFetch?: (failure: UpstreamUnavailable | undefined) => void;
@@ -50,7 +50,7 @@ type Held = { keys: VerificationKey[]; fingerprint: string; fetchedAtMs: number 
  * const keys = await keySet.candidatesFor({ kid, alg });
  */
 export function createKeySet(options: KeySetOptions): KeySet {
-  const { clock, cooldownMs = 5_000, maxAgeMs = 600_000, staleIfErrorMs = 3_600_000 } = options;
+  const { clock } = options;
   let held: Held | undefined;
   /** The latest; meaningful while `failures` is above zero, and before the first fetch. */
   let failure = new UpstreamUnavailable('logto', 'no key set yet', { logCode: 'logto_key_set_none' });
@@ -86,7 +86,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
 
   function cooledDown(): boolean {
     // With no key at all every request is a 503: try sooner, so that a late issuer does not cost five seconds.
-    const waitMs = held ? cooldownMs : Math.min(cooldownMs, 500 * 2 ** failures);
+    const waitMs = held ? COOLDOWN_MS : Math.min(COOLDOWN_MS, 500 * 2 ** failures);
     return attemptedAtMs === undefined || elapsedSince(attemptedAtMs) >= waitMs;
   }
 
@@ -97,12 +97,12 @@ export function createKeySet(options: KeySetOptions): KeySet {
   }
 
   function usable(): Held | undefined {
-    return held && elapsedSince(held.fetchedAtMs) < staleIfErrorMs ? held : undefined;
+    return held && elapsedSince(held.fetchedAtMs) < STALE_IF_ERROR_MS ? held : undefined;
   }
 
   async function current(): Promise<Held> {
     const before = usable();
-    if (!before || elapsedSince(before.fetchedAtMs) >= maxAgeMs) {
+    if (!before || elapsedSince(before.fetchedAtMs) >= MAX_AGE_MS) {
       const refreshed = refresh();
       // After a first failure nobody waits for the issuer any more: the old keys serve meanwhile.
       if (!before || failures === 0) await refreshed;
@@ -126,7 +126,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   return {
     candidatesFor(header) {
       const set = usable();
-      const fresh = set && elapsedSince(set.fetchedAtMs) < maxAgeMs ? candidates(set, header) : [];
+      const fresh = set && elapsedSince(set.fetchedAtMs) < MAX_AGE_MS ? candidates(set, header) : [];
       return fresh.length > 0 ? fresh : searchFor(header);
     },
     warm: refresh,

@@ -5,13 +5,13 @@ export const REVOCATION_CHANNEL = 'elp_revocation';
 
 /** A row of an active subject is of no use once every token of its time has expired. */
 const KEEP_ACTIVE_MS = 30 * 86_400_000;
-/** Rows of transactions that commit late have an older stamp than rows already seen: look back this far. */
+/** Rows of transactions that commit late are stamped before the read that missed them: look back this far. */
 const OVERLAP_MS = 60_000;
 
 export type SubjectState = 'active' | 'suspended' | 'deleted';
-export type Revocation = { sub: string; at: Date; state: SubjectState; changedAt: Date; version: number };
+export type Revocation = { sub: string; at: Date; state: SubjectState; version: number };
 
-type Row = { sub: string; revoked_at: Date; state: SubjectState; changed_at: Date; version: string };
+type Row = { sub: string; revoked_at: Date; state: SubjectState; version: string };
 
 const PUT = `
   with put as (
@@ -21,9 +21,14 @@ const PUT = `
       state = case when excluded.revoked_at >= r.revoked_at then excluded.state else r.state end,
       changed_at = clock_timestamp(),
       version = default
-    returning sub, revoked_at, state, changed_at, version
+    returning sub, revoked_at, state, version
   )
   select put.*, pg_notify('${REVOCATION_CHANNEL}', put.sub) from put`;
+
+/** With the database's own time, for the stamps of the rows are its too; one row at least. */
+const CHANGED = `
+  select now.read_at, r.sub, r.revoked_at, r.state, r.version
+  from (select clock_timestamp() as read_at) now left join elp.revocation r on r.changed_at >= $1`;
 
 /** The SQL of revocations, and nothing else. A late call with an older `at` never lifts a newer state. */
 export type RevocationStore = ReturnType<typeof createRevocationStore>;
@@ -35,20 +40,21 @@ export function createRevocationStore({ database, clock }: { database: Database;
       return revocationOf(rows[0] as Row);
     },
 
-    /** Rows changed since the newest that is known; all of them when `since` is not given. */
-    async changedSince(since?: Date): Promise<Revocation[]> {
+    /** Rows changed since the read before this one, whose `readAt` is given; all of them the first time. */
+    async changedSince(since?: Date): Promise<{ revocations: Revocation[]; readAt: Date }> {
       const from = since ? new Date(since.getTime() - OVERLAP_MS) : new Date(0);
-      const { rows } = await database.query<Row>(
-        'select sub, revoked_at, state, changed_at, version from elp.revocation where changed_at >= $1',
-        [from],
-      );
-      return rows.map(revocationOf);
+      const { rows } = await database.query<(Row | { sub: null }) & { read_at: Date }>(CHANGED, [from]);
+      return {
+        revocations: rows.flatMap((row) => (row.sub === null ? [] : revocationOf(row))),
+        readAt: rows[0]?.read_at as Date,
+      };
     },
 
-    async removeOld(): Promise<void> {
-      await database.query(`delete from elp.revocation where state = 'active' and revoked_at < $1`, [
-        new Date(clock.now() - KEEP_ACTIVE_MS),
-      ]);
+    /** @returns the time before which those of active subjects are gone. */
+    async removeOld(): Promise<Date> {
+      const before = new Date(clock.now() - KEEP_ACTIVE_MS);
+      await database.query(`delete from elp.revocation where state = 'active' and revoked_at < $1`, [before]);
+      return before;
     },
   };
 }
@@ -58,7 +64,6 @@ function revocationOf(row: Row): Revocation {
     sub: row.sub,
     at: row.revoked_at,
     state: row.state,
-    changedAt: row.changed_at,
     version: Number(row.version),
   };
 }

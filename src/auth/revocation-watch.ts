@@ -9,7 +9,8 @@ const REMOVE_OLD_EVERY_MS = 6 * 3_600_000;
 
 export type RevocationWatchOptions = {
   database: Pick<Database, 'listen'>;
-  store: Pick<RevocationStore, 'changedSince' | 'removeOld'>;
+  changedSince: RevocationStore['changedSince'];
+  removeOld: () => Promise<void>;
   log: Logger;
   uptimeMs: () => number;
   /** `silent` for the first load: nobody needs to hear of what was revoked before this process lived. */
@@ -17,9 +18,10 @@ export type RevocationWatchOptions = {
 };
 
 /** Keeps one instance's knowledge of revocations fresh: by notices, and by polling when there are none. */
-export function createRevocationWatch({ database, store, log, uptimeMs, learn }: RevocationWatchOptions) {
+export function createRevocationWatch(options: RevocationWatchOptions) {
+  const { database, changedSince, removeOld, log, uptimeMs, learn } = options;
   let confirmedAtMs = Number.NEGATIVE_INFINITY;
-  let newest: Date | undefined;
+  let readAt: Date | undefined;
   let removedOldAtMs = Number.NEGATIVE_INFINITY;
   let running = false;
   let listening = false;
@@ -49,13 +51,13 @@ export function createRevocationWatch({ database, store, log, uptimeMs, learn }:
   async function readOnce(): Promise<void> {
     const startedAtMs = uptimeMs();
     try {
-      const revocations = await store.changedSince(newest);
-      learn(revocations, { silent: newest === undefined });
-      newest = new Date(Math.max(newest?.getTime() ?? 0, ...revocations.map((r) => r.changedAt.getTime())));
+      const changed = await changedSince(readAt);
+      learn(changed.revocations, { silent: readAt === undefined });
+      readAt = changed.readAt;
       confirmedAtMs = startedAtMs;
       if (startedAtMs - removedOldAtMs >= REMOVE_OLD_EVERY_MS) {
         removedOldAtMs = startedAtMs;
-        await store.removeOld();
+        await removeOld();
       }
     } catch (err) {
       log.warn({ err, ageMs: uptimeMs() - confirmedAtMs }, 'revocations cannot be read');

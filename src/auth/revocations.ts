@@ -61,7 +61,8 @@ export function createRevocations({
   const store = createRevocationStore({ database, clock });
   const known = new Map<string, Revocation>();
   const listeners = new Set<RevocationListener>();
-  const watch = createRevocationWatch({ database, log, uptimeMs, store, learn });
+  const { changedSince } = store;
+  const watch = createRevocationWatch({ database, log, uptimeMs, changedSince, removeOld, learn });
 
   function learn(revocations: readonly Revocation[], { silent = false } = {}): void {
     for (const revocation of revocations) {
@@ -71,6 +72,11 @@ export function createRevocations({
       if (!silent)
         for (const listener of listeners) listener(revocation.sub, revocation.at, revocation.state);
     }
+  }
+
+  async function removeOld(): Promise<void> {
+    const before = await store.removeOld();
+    for (const [sub, { state, at }] of known) if (state === 'active' && at < before) known.delete(sub);
   }
 
   function refuse(sub: string, issuedAtSeconds: number): void {

@@ -14,6 +14,6 @@ export function isTrustedUrl(text: string, insecureHosts: readonly string[] = []
   return isLoopback(url.hostname) || insecureHosts.includes(url.host) || insecureHosts.includes(url.hostname);
 }
 
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -12,6 +12,7 @@ export function foreseenErrorOf(error: unknown): unknown {
     return new InvalidInput([{ path: 'path', message: 'is not percent-encoded UTF-8' }], { cause: error });
   switch (bodyErrorTypeOf(error)) {
     case 'entity.too.large':
+    case 'parameters.too.many':
       return new PayloadTooLarge();
     case 'charset.unsupported':
     case 'encoding.unsupported':

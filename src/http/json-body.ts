@@ -40,7 +40,7 @@ export function jsonBody({ limitBytes = 102_400 }: { limitBytes?: number } = {})
   };
 }
 
-function hasBody(req: Request): boolean {
+export function hasBody(req: Request): boolean {
   return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
 }
 

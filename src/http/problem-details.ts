@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { principalOf } from '../auth/principal.ts';
 import { ProblemError, UpstreamUnavailable } from '../errors.ts';
 import { foreseenErrorOf } from './foreseen-error.ts';
+import { hasBody } from './json-body.ts';
 import { PROBLEM_TYPE, problemDocumentOf } from './problem-document.ts';
 import { requestIdOf } from './request-id.ts';
 
@@ -54,10 +55,6 @@ function prepare(res: Response, req: Request): void {
   res.set('Cache-Control', 'no-store');
   // A body that nobody will read: without this the rest of a refused upload would still be swallowed.
   if (!req.complete && hasBody(req)) res.set('Connection', 'close');
-}
-
-function hasBody(req: Request): boolean {
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
 }
 
 function writeLog(log: Logger, error: unknown, req: Request): void {

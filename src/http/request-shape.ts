@@ -26,7 +26,9 @@ export function requestShape(): RequestHandler {
         `${rawHeaders.length / 2} headers`,
       );
     }
-    if ((url.split('?', 2)[1] ?? '').split('&').length > QUERY_LIMIT) {
+    // Only the first question mark begins the query; the others are part of it.
+    const query = url.indexOf('?');
+    if (query >= 0 && url.slice(query).split('&').length > QUERY_LIMIT) {
       throw new InvalidInput([{ path: 'query', message: `has more than ${QUERY_LIMIT} members` }]);
     }
     if (url.length > URL_LIMIT_CHARACTERS) {

@@ -5,8 +5,6 @@ import { hashOf } from './session-rows.ts';
 
 const MOST = 10_000;
 
-export type KnownSessions = ReturnType<typeof createKnownSessions>;
-
 /**
  * Whose cookie this is, as far as this process has seen it at work: a look into memory for a rate limit, ahead of
  * any question to the database. It lets nobody in.

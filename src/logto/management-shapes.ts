@@ -39,9 +39,10 @@ export const organizationShape = z.object({ id, name: z.string() });
 
 export const membershipShape = organizationShape.extend({ organizationRoles: z.array(roleRef).default([]) });
 
-export const memberShape = z
-  .intersection(userShape, z.object({ organizationRoles: z.array(roleRef).default([]) }))
-  .transform((member) => member);
+export const memberShape = z.intersection(
+  userShape,
+  z.object({ organizationRoles: z.array(roleRef).default([]) }),
+);
 
 export const idShape = z.object({ id });
 export const applicationShape = z.object({ id, name: z.string().default('') });

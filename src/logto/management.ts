@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isLoopback } from '../auth/trusted-url.ts';
 import type { Clock } from '../clock.ts';
 import type { IdentitySource } from '../sync/ports.ts';
 import { createManagementHttp } from './management-http.ts';
@@ -38,7 +39,6 @@ const PAGE_SIZE = 100;
 /** A 404 of Logto itself; one of a proxy, or of the wrong server, says nothing about a user. */
 const isMissingEntity = (body: unknown) =>
   String((body as { code?: unknown } | undefined)?.code ?? '').startsWith('entity.');
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 const CLOUD_LIMIT = { calls: 200, windowMs: 10_000 };
 
 /**
@@ -57,7 +57,7 @@ export function createManagementClient(options: ManagementOptions): ManagementCl
   const { clock } = options;
   const http = createManagementHttp({ endpoint: options.endpoint, timeoutMs: options.timeoutMs ?? 5000 });
   const token = createManagementToken({ ...options, http });
-  const local = LOOPBACK.test(new URL(options.endpoint).hostname);
+  const local = isLoopback(new URL(options.endpoint).hostname);
   const limit = options.limit === 'none' ? undefined : (options.limit ?? (local ? undefined : CLOUD_LIMIT));
   const take = createManagementThrottle(limit, clock);
 

@@ -1,3 +1,5 @@
+import { isTrustedUrl } from '../auth/trusted-url.ts';
+
 export type SessionConfiguration = {
   /** Origin of the application, as browsers see it. */
   baseUrl: string;
@@ -10,7 +12,6 @@ export type SessionConfiguration = {
   insecureHosts?: readonly string[];
 };
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const SHORTEST_SECRET = 32;
 
 /**
@@ -32,11 +33,7 @@ export function sessionConfigurationProblems(configuration: SessionConfiguration
     problems.push(
       'BASE_URL is https while TRUST_PROXY is off: the session cookie would silently be lost; set TRUST_PROXY to the proxy in front',
     );
-  } else if (
-    url.protocol === 'http:' &&
-    !LOOPBACK.has(url.hostname) &&
-    !insecureHosts.includes(url.hostname)
-  ) {
+  } else if (!isTrustedUrl(baseUrl, insecureHosts)) {
     problems.push('BASE_URL is plain http on another host than loopback: session cookies need https');
   }
   if (secrets.length === 0)

@@ -1,8 +1,8 @@
-import type { Request, RequestHandler } from 'express';
-import { bearerTokenOf } from '../auth/bearer-grammar.ts';
+import type { RequestHandler } from 'express';
+import { bearerTokenBeside } from '../auth/bearer-grammar.ts';
 import { principalOf, setPrincipal } from '../auth/principal.ts';
 import type { Verifier } from '../auth/verifier.ts';
-import { InvalidRequest, PermissionDenied, Unauthenticated } from '../errors.ts';
+import { InvalidRequest, PermissionDenied } from '../errors.ts';
 import type { BrowserSessions } from './browser-sessions.ts';
 import { isSameOrigin, isWrite } from './same-origin.ts';
 import type { SessionPrincipals } from './session-principal.ts';
@@ -48,14 +48,4 @@ export function createSessionStep(options: {
       next();
     };
   };
-}
-
-/** A scheme of somebody else, such as `Basic` for a proxy in front, is no matter of ours. */
-function bearerTokenBeside(req: Request): string | undefined {
-  try {
-    return bearerTokenOf(req);
-  } catch (error) {
-    if (error instanceof Unauthenticated) return undefined;
-    throw error;
-  }
 }

@@ -13,13 +13,11 @@ const DETAIL: Record<SignInFailure, string> = {
 
 /** 400: the visitor is not signed in and may try again. */
 export class SignInFailed extends ProblemError {
-  readonly failure: SignInFailure;
   constructor(failure: SignInFailure, options: { cause?: unknown } = {}) {
     super(400, 'sign_in_failed', 'Sign-in failed', `sign-in ${failure}`, {
       ...options,
       detail: DETAIL[failure],
     });
-    this.failure = failure;
   }
 }
 
@@ -40,7 +38,7 @@ type VendorError = {
 /** OAuth errors that the server answers for its own trouble, not for the visitor's. */
 const SERVER_TROUBLE = new Set(['server_error', 'temporarily_unavailable']);
 /** jose's codes for a key set that could not be had; its other codes speak of the token. */
-const NO_KEY_SET = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC']);
+const NO_KEY_SET = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 
 /**
  * What to answer when the SDK throws on the call-back: 400 for what the visitor or the browser did, 503 for

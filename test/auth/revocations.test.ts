@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { revocationMigrations } from '../../src/auth/revocation-migrations.ts';
+import { createRevocationStore } from '../../src/auth/revocation-store.ts';
 import { createRevocations, type Revocations } from '../../src/auth/revocations.ts';
 import type { Database } from '../../src/database/database.ts';
 import { InvalidToken, UpstreamUnavailable } from '../../src/errors.ts';
@@ -8,6 +9,7 @@ import { type AuthHarness, startAuthHarness } from '../support/auth-harness.ts';
 import { openTestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
+const people = Number(process.env.REVOKED_PEOPLE ?? 5_000);
 const clock = manualClock();
 const now = () => new Date(clock.now());
 const nowSeconds = clock.nowSeconds();
@@ -76,6 +78,14 @@ const refuses = (instance: Revocations, ...who: Parameters<typeof subject>) => {
   } catch (error) {
     if (error instanceof InvalidToken) return true;
     throw error;
+  }
+};
+
+const refusesOrStale = (...[instance, ...who]: Parameters<typeof refuses>) => {
+  try {
+    return refuses(instance, ...who);
+  } catch {
+    return true;
   }
 };
 
@@ -211,6 +221,39 @@ describe('when the database is away', () => {
 });
 
 describe('rows', () => {
+  it('may be as many as a large tenant has people who left', async () => {
+    await database.query(
+      `insert into elp.revocation (sub, revoked_at, state)
+       select 'gone' || n, $1, 'deleted' from generate_series(1, $2::int) n`,
+      [now(), people],
+    );
+    const revocations = await startInstance();
+    expect(refuses(revocations, `gone${people}`)).toBe(true);
+    expect(refuses(revocations, 'alice')).toBe(false);
+  });
+
+  it('are read once, and what came a while ago not again', async () => {
+    const store = createRevocationStore({ database, clock });
+    await store.put('alice', now(), 'deleted');
+    await database.query("update elp.revocation set changed_at = changed_at - interval '2 minutes'");
+    const first = await store.changedSince();
+    expect(first.revocations).toHaveLength(1);
+    expect((await store.changedSince(first.readAt)).revocations).toEqual([]);
+    await store.put('bob', now(), 'deleted');
+    expect((await store.changedSince(first.readAt)).revocations).toMatchObject([{ sub: 'bob' }]);
+  });
+
+  it('that are gone are forgotten by the instance that took them away', async () => {
+    const revocations = await startInstance({ steady: true });
+    await revocations.revokeSubject('alice', now());
+    expect(refuses(revocations, 'alice')).toBe(true);
+    clock.advance(31 * 86_400_000);
+    uptimeMs += 7 * 3_600_000;
+    // The next read is due within a second, and removes what is old.
+    await until(() => !refusesOrStale(revocations, 'alice'));
+    clock.advance(-31 * 86_400_000);
+  });
+
   it('go after thirty days, but for those who are suspended or deleted', async () => {
     const old = new Date(clock.now() - 31 * 86_400_000);
     const young = new Date(clock.now() - 29 * 86_400_000);

@@ -17,6 +17,7 @@ describe('the configuration of browser sessions', () => {
     { baseUrl: 'https://app.example', trustProxy: 1 },
     { baseUrl: 'https://app.example', directTls: true },
     { baseUrl: 'http://app:3000', insecureHosts: ['app'] },
+    { baseUrl: 'http://app:3000', insecureHosts: ['app:3000'] },
     { secrets: ['n'.repeat(40), ...secrets] },
   ])('takes %j', (more) => {
     expect(problemsOf(more)).toEqual([]);

@@ -27,6 +27,16 @@ describe('Logto at the first moment', () => {
 });
 
 describe('the key set', () => {
+  it('when it is something else makes the call-back a 503 too', async () => {
+    base.oidc.keySetIsBroken = true;
+    try {
+      expect((await base.browser().signIn()).status).toBe(503);
+    } finally {
+      base.oidc.keySetIsBroken = false;
+    }
+    expect((await base.browser().signIn()).status).toBe(302);
+  });
+
   it('when it cannot be had makes the call-back a 503, not a refusal', async () => {
     const harness = await openSessionHarness({
       ...instanceBeside(base),

@@ -216,6 +216,11 @@ describe('POST /logto/backchannel-logout', () => {
     expect((await supertest(harness.server).post('/logto/backchannel-logout')).status).toBe(400);
     const packed = await post(await logoutToken()).set('Content-Encoding', 'gzip');
     expect(packed.status).toBe(415);
+    const members = (count: number) => Array.from({ length: count }, (_, n) => `a${n}=1`).join('&');
+    const many = (count: number) =>
+      supertest(harness.server).post('/logto/backchannel-logout').type('form').send(members(count));
+    expect((await many(1_001)).status).toBe(413);
+    expect((await many(1_000)).status).toBe(400);
   });
 
   it('takes any key of the tenant, whose other keys are tried too', async () => {

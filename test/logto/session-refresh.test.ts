@@ -212,7 +212,10 @@ describe('a session and a bearer token on one request', () => {
   it('is 401 when the token is bad, and the session when it is Basic', async () => {
     expect((await browser.get('/whoami', { Authorization: 'Bearer a.b.c' })).status).toBe(401);
     expect((await browser.get('/whoami', { Authorization: 'Bearer' })).status).toBe(400);
-    expect((await browser.get('/whoami', { Authorization: 'Basic eDp5' })).body.sub).toBe('alice0000000');
+    for (const path of ['/whoami', '/either']) {
+      expect((await browser.get(path, { Authorization: 'Basic eDp5' })).body.sub).toBe('alice0000000');
+    }
+    expect((await harness.browser().get('/either', { Authorization: 'Basic eDp5' })).status).toBe(401);
   });
 
   it('needs no session at all', async () => {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import express, { type RequestHandler } from 'express';
 import { pino } from 'pino';
 import supertest, { type Response as Answer } from 'supertest';
-import { createOptionalAuth } from '../../src/auth/bearer-auth.ts';
+import { createBearerAuth, createOptionalAuth } from '../../src/auth/bearer-auth.ts';
 import { type Principal, principalOf } from '../../src/auth/principal.ts';
 import { revocationMigrations } from '../../src/auth/revocation-migrations.ts';
 import { createRevocations } from '../../src/auth/revocations.ts';
@@ -97,6 +97,9 @@ export async function openSessionHarness(
   });
   app.get('/both', createOptionalAuth(verifier)(), logto.session(), (req, res) => {
     res.json({ sub: principalOf(req)?.sub ?? null, via: principalOf(req)?.via ?? null });
+  });
+  app.get('/either', logto.session(), createBearerAuth(verifier)(), (req, res) => {
+    res.json({ sub: principalOf(req)?.sub ?? null });
   });
   app.get('/twice', logto.session(), logto.session(), (req, res) => {
     res.json({ sub: principalOf(req)?.sub ?? null, via: principalOf(req)?.via ?? null });

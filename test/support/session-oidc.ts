@@ -46,6 +46,8 @@ export async function startSessionOidc(options: { clock: Clock; resource: string
     /** What an access token differs in. */
     accessToken: {} as { claims?: JWTPayload; opaque?: boolean },
     tokenFault: undefined as TokenFault | undefined,
+    /** The key set's address answers 200 with something else. */
+    keySetIsBroken: false,
     discoveryFault: undefined as TokenFault | undefined,
     revocationFault: undefined as TokenFault | undefined,
     /** Runs once, while the next token request is held. */
@@ -124,7 +126,7 @@ export async function startSessionOidc(options: { clock: Clock; resource: string
       });
     },
   );
-  app.get('/oidc/jwks', (_req, res) => void res.json({ keys: published }));
+  app.get('/oidc/jwks', (_req, res) => void res.json(oidc.keySetIsBroken ? {} : { keys: published }));
   app.get('/oidc/auth', (req, res) => {
     const query = new URL(req.originalUrl, oidc.url).searchParams;
     const code = randomBytes(16).toString('hex');
