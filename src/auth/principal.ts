@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { JWTPayload } from 'jose';
-import { InvalidRequest } from '../errors.ts';
+import { InvalidRequest, Unauthenticated } from '../errors.ts';
 
 /**
  * Who is calling, as verified by us: a bearer token and a browser session yield the same shape.
@@ -45,6 +45,13 @@ type Identified = IncomingMessage & { [caller]?: Principal };
  */
 export function principalOf(req: IncomingMessage): Principal | undefined {
   return (req as Identified)[caller];
+}
+
+/** For guards: the caller of this request. @throws {Unauthenticated} when nobody has been authenticated. */
+export function callerOf(req: IncomingMessage): Principal {
+  const principal = principalOf(req);
+  if (!principal) throw new Unauthenticated();
+  return principal;
 }
 
 /**

@@ -23,7 +23,7 @@ export async function* permitChecks({ config }: Reached): AsyncGenerator<Finding
       what: `${apiUrl} refuses the API key (status ${scope.status})`,
       mend: 'check PERMIT_API_KEY: Permit shows it under Settings, API keys',
     };
-  } else if (!(scope.body as { environment_id?: string | null }).environment_id) {
+  } else if (!(scope.body as { environment_id?: string | null } | null)?.environment_id) {
     yield {
       part,
       state: 'fail',
@@ -60,7 +60,7 @@ export async function* permitChecks({ config }: Reached): AsyncGenerator<Finding
       what: `the decision point ${pdpUrl} refuses the API key`,
       mend: 'the PDP container has to run with the key of the same environment (PDP_API_KEY)',
     };
-  } else if (typeof (decision.body as { allow?: unknown }).allow !== 'boolean') {
+  } else if (typeof (decision.body as { allow?: unknown } | null)?.allow !== 'boolean') {
     yield {
       part,
       state: 'fail',

@@ -1,4 +1,3 @@
-import { readConfig } from '../app/config.ts';
 import { ConfigurationError } from '../index.ts';
 import type { Command, CommandContext } from './command.ts';
 import { databaseChecks } from './doctor-database.ts';
@@ -6,7 +5,6 @@ import { logtoChecks } from './doctor-logto.ts';
 import { permitChecks } from './doctor-permit.ts';
 import type { Finding } from './finding.ts';
 import { type Reached, reachServices } from './reach-services.ts';
-import { readEnvironment } from './read-environment.ts';
 import { readParameters } from './read-parameters.ts';
 
 export const doctorCommand: Command = {
@@ -42,7 +40,6 @@ async function reach(
   show: (finding: Finding) => void,
 ): Promise<Reached | undefined> {
   try {
-    readConfig(readEnvironment(context.env));
     const reached = await reachServices(context);
     const { running } = reached;
     const beside = running ? `, beside the application ${running.pid} at ${running.url}` : '';

@@ -40,6 +40,10 @@ Exit: 0 done or no difference, 1 differences or failed, 2 used wrongly.`,
 
     const catalogue = values.policy === undefined ? referencePolicy : await readCatalogue(values.policy);
     const { config } = await reachServices(context);
+    if (verb === 'push' && config.mixed)
+      throw new UsageError(
+        'nothing is written to Permit while Logto is emulated beside it: set LOGTO_ENDPOINT, then push',
+      );
     const { apiKey, apiUrl } = config.permit;
     const environment = createPolicyEnvironment({ apiKey, apiUrl, clock: systemClock });
     try {

@@ -1,5 +1,5 @@
-import { PermissionDenied, UpstreamUnavailable } from '../errors.ts';
-import { DirectoryError } from '../sync/directory-error.ts';
+import { PermissionDenied } from '../errors.ts';
+import { asOutage, DirectoryError } from '../sync/directory-error.ts';
 import type { Directory } from '../sync/ports.ts';
 
 /**
@@ -42,12 +42,7 @@ export function answerableDirectory(directory: Directory): Directory {
 }
 
 function answerOf(error: unknown): unknown {
-  if (!(error instanceof DirectoryError)) return error;
-  if (error.kind === 'refused-input')
-    return new PermissionDenied('permit refuses the subject', { cause: error });
-  return new UpstreamUnavailable('permit', error.message, {
-    cause: error,
-    logCode: `permit_${error.kind.replace('-', '_')}`,
-    retryAfterSeconds: Math.ceil((error.retryAfterMs ?? 1_000) / 1_000),
-  });
+  return error instanceof DirectoryError && error.kind === 'refused-input'
+    ? new PermissionDenied('permit refuses the subject', { cause: error })
+    : asOutage(error);
 }

@@ -1,8 +1,10 @@
 import type { Request } from 'express';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { isTrustedUrl } from '../auth/trusted-url.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/database.ts';
+import { ConfigurationError } from '../errors.ts';
 import { createRateLimits, type RateLimits } from '../http/rate-limits.ts';
 import type { PolicyInput } from '../permission/policy.ts';
 import { createChecker } from '../permit/create-checker.ts';
@@ -26,6 +28,17 @@ export function bindAccess(options: GateOptions<PolicyInput>, common: Common) {
   const { permit } = options;
   const { database, defaultTenant, clock, log, metrics } = common;
   const { apiKey, pdpUrl, apiUrl = 'https://api.permit.io' } = permit;
+  const plain = Object.entries({ pdpUrl, apiUrl }).filter(
+    ([, url]) => !isTrustedUrl(url, options.insecureHosts),
+  );
+  if (plain.length > 0) {
+    throw new ConfigurationError(
+      plain.map(
+        ([name, url]) =>
+          `permit.${name} ${url} is not https: whoever is on the way could decide and read the key. Name the host in insecureHosts if it is yours`,
+      ),
+    );
+  }
   const tuning = given({ timeoutMs: permit.timeoutMs });
   const checker = createChecker({
     pdpUrl,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { principalOf } from '../auth/principal.ts';
-import { InvalidInput, Unauthenticated } from '../errors.ts';
+import { callerOf } from '../auth/principal.ts';
+import { InvalidInput } from '../errors.ts';
 import type { PermissionChecker } from './checker.ts';
 import { OBJECT_ID } from './path-param.ts';
 import type { PolicyInput } from './policy.ts';
@@ -97,10 +97,4 @@ export function createCallerPermissions(options: { policy: PolicyInput; checker:
       return { permittedList: await Promise.all(answers) };
     },
   };
-}
-
-function callerOf(req: IncomingMessage) {
-  const principal = principalOf(req);
-  if (!principal) throw new Unauthenticated();
-  return principal;
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { type Principal, principalOf } from '../auth/principal.ts';
-import { ConfigurationError, PermissionDenied, Unauthenticated } from '../errors.ts';
-import type { PermissionChecker } from './checker.ts';
+import { callerOf, type Principal } from '../auth/principal.ts';
+import { ConfigurationError, PermissionDenied } from '../errors.ts';
+import type { DecisionTrace, PermissionChecker } from './checker.ts';
 import { createDecisionAudit } from './decision-audit.ts';
 import type { ActionOf, ResourceOf } from './define-policy.ts';
 import { type GuardMark, markGuard, markPassed } from './guard-marks.ts';
@@ -49,7 +49,7 @@ export function createPermittedScope<P extends PolicyInput>(options: GuardOption
   const audit = createDecisionAudit(options);
 
   async function permittedScope(req: IncomingMessage, action: string, resource: string) {
-    return scopeOf(checker, callerOf(req), action, resource);
+    return scopeOf(checker, callerOf(req), action, resource, {});
   }
 
   function requirePermittedScope(action: string, resource: string): RequestHandler {
@@ -59,11 +59,23 @@ export function createPermittedScope<P extends PolicyInput>(options: GuardOption
     }
     const mark: GuardMark = { kind: 'permission', action, resource, tenant: 'current' };
 
+    async function audited(principal: Principal, res: Response, fresh: boolean): Promise<PermittedScope> {
+      const decision = audit.begin(principal, questionOf(principal, action, resource, principal.tenant), res);
+      try {
+        const scope = await scopeOf(checker, principal, action, resource, { fresh, trace: decision.trace });
+        audit.end(decision, scope.kind === 'none' ? 'deny' : 'allow');
+        return scope;
+      } catch (failure) {
+        audit.end(decision, 'error', failure);
+        throw failure;
+      }
+    }
+
     async function permittedScopeGuard(req: Request, res: Response, next: NextFunction): Promise<void> {
       const principal = callerOf(req);
-      let scope = await audited(principal, res, action, resource);
+      let scope = await audited(principal, res, false);
       if (scope.kind === 'none' && principal.kind === 'user' && (await provision?.(principal)) === true) {
-        scope = await audited(principal, res, action, resource);
+        scope = await audited(principal, res, true);
       }
       if (scope.kind === 'none') throw new PermissionDenied('no object in scope');
       scopes.set(req, scope);
@@ -71,18 +83,6 @@ export function createPermittedScope<P extends PolicyInput>(options: GuardOption
       next();
     }
     return markGuard(permittedScopeGuard, mark);
-  }
-
-  async function audited(principal: Principal, res: Response, action: string, resource: string) {
-    const decision = audit.begin(principal, questionOf(principal, action, resource, principal.tenant), res);
-    try {
-      const scope = await scopeOf(checker, principal, action, resource);
-      audit.end(decision, scope.kind === 'none' ? 'deny' : 'allow');
-      return scope;
-    } catch (failure) {
-      audit.end(decision, 'error', failure);
-      throw failure;
-    }
   }
 
   return { permittedScope, requirePermittedScope };
@@ -100,10 +100,11 @@ async function scopeOf(
   principal: Principal,
   action: string,
   resource: string,
+  how: { fresh?: boolean; trace?: DecisionTrace },
 ): Promise<PermittedScope> {
   const { tenant } = principal;
   // A question without a key is about the type as a whole; most callers end here, in one small batched call.
-  if ((await checker.isAllowed(questionOf(principal, action, resource, tenant))) === true) return ALL;
+  if ((await checker.isAllowed(questionOf(principal, action, resource, tenant), how)) === true) return ALL;
   const map = await checker.permissionsOf({ user: principal.key, tenant, resourceTypes: [resource] });
   const permission = `${resource}:${action}`;
   const keys: string[] = [];
@@ -113,10 +114,4 @@ async function scopeOf(
     if (entry.tenant?.key === tenant) keys.push(entry.resource.key);
   }
   return keys.length > 0 ? { kind: 'keys', keys } : NONE;
-}
-
-function callerOf(req: IncomingMessage): Principal {
-  const principal = principalOf(req);
-  if (!principal) throw new Unauthenticated();
-  return principal;
 }

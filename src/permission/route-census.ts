@@ -74,6 +74,8 @@ function watched(app: Express): Watch {
   return watch;
 }
 
+const OPEN_DOORS = new Set<GuardMark['kind'] | undefined>(['public', 'signature', 'session']);
+
 type Before = { path: string; step: Step };
 
 function walk(router: RouterRecord, prefix: string, outer: readonly Before[]): RouteRow[] {
@@ -99,10 +101,12 @@ function rowsOf(route: RouteRecord, path: string, before: readonly Before[]): Ro
   const outer = covering(before, path);
   const outerMark = lastMark(outer);
   if (outerMark) route.inherited.add(outerMark);
+  // A router may be mounted twice: this row has the guards of this mount only.
+  const here = new Set(outerMark ? [outerMark] : []);
   return methodsOf(route).map((method) => {
     const chain = chainOf(route, method);
     const last = chain.at(-1) as Step;
-    const wanted = guardsBefore(route, last, method);
+    const wanted = guardsBefore(route, last, method, here);
     // A guard that comes last guards nothing: the handler stands in front of it.
     const guard = last.mark || wanted === 'free' ? undefined : [...wanted][0];
     return rowOf(method === '*' ? 'ALL' : method.toUpperCase(), path, [...outer, ...chain], guard);
@@ -134,11 +138,11 @@ function rowOf(method: string, path: string, steps: readonly Step[], guard: Guar
 
 /**
  * `use` steps that a request for `path` has met: those mounted at its start, on a segment's border. A reason
- * given for the whole application is none: `publicRoute` at the root covers nothing.
+ * given for the whole application is none: `publicRoute` or `guardedBy` at the root covers nothing.
  */
 function covering(before: readonly Before[], path: string): Step[] {
   return before
-    .filter(({ path: at, step }) => at !== '/' || step.mark?.kind !== 'public')
+    .filter(({ path: at, step }) => at !== '/' || !OPEN_DOORS.has(step.mark?.kind))
     .filter(({ path: at }) => at === '/' || path === at || path.startsWith(`${at}/`))
     .map(({ step }) => step)
     .filter((step) => !step.handlesErrors);

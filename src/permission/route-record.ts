@@ -75,10 +75,11 @@ export function guardsBefore(
   route: RouteRecord,
   step: Step,
   method: string,
+  inherited: ReadonlySet<GuardMark> = route.inherited,
 ): ReadonlySet<GuardMark> | 'free' {
   const chain = chainOf(route, method);
   const position = chain.indexOf(step);
   if (chain.slice(position + 1).some((later) => later.mark)) return 'free';
   const own = chain.slice(0, position).findLast((earlier) => earlier.mark)?.mark;
-  return own ? new Set([own]) : route.inherited;
+  return own ? new Set([own]) : inherited;
 }

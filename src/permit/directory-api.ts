@@ -56,6 +56,12 @@ function createHttp(timeoutMs: number): AxiosInstance {
   return http;
 }
 
+/** The status of this call says nothing about the one that was meant: its 404 is no "already gone". */
+function withoutStatus({ kind, message, retryAfterMs }: DirectoryError): DirectoryError {
+  const ours = kind === 'refused-input' ? 'unavailable' : kind;
+  return new DirectoryError(ours, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
+
 export function createDirectoryApi(options: DirectoryApiOptions): DirectoryApi {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const apiUrl = withoutSlash(options.apiUrl);
@@ -101,7 +107,7 @@ export function createDirectoryApi(options: DirectoryApiOptions): DirectoryApi {
         await scope;
       } catch (error) {
         scope = undefined;
-        throw directoryFailureOf(error);
+        throw withoutStatus(directoryFailureOf(error));
       }
       await take(kind);
       try {

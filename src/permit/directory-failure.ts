@@ -2,8 +2,10 @@ import { isAxiosError } from 'axios';
 import { DirectoryError } from '../sync/directory-error.ts';
 import type { DirectoryFailure } from '../sync/ports.ts';
 
-function kindOf(status: number | undefined): DirectoryFailure {
+function kindOf(status: number | undefined, code: string | undefined): DirectoryFailure {
   if (status === undefined) return 'unavailable';
+  // Whatever has nothing here, it is not the vendor's API: a proxy without its backend, or a wrong address.
+  if (status === 404 && code === undefined) return 'unavailable';
   if (status === 401 || status === 403) return 'refused-key';
   if (status === 429) return 'rate-limited';
   // 408 and 424 are time-outs. A redirect is never followed, and says that something stands in the way.
@@ -40,11 +42,15 @@ export function directoryFailureOf(error: unknown): DirectoryError {
   const { code, text } = reasonOf(error.response?.data);
   const retryAfterMs = retryAfterMsOf(error.response?.headers?.['retry-after']);
   const what = `${error.config?.method?.toUpperCase()} ${pathOf(error.config?.url)}`;
-  return new DirectoryError(kindOf(status), `directory answered ${status ?? error.code}${text} to ${what}`, {
-    ...(status === undefined ? {} : { status }),
-    ...(code === undefined ? {} : { code }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  return new DirectoryError(
+    kindOf(status, code),
+    `directory answered ${status ?? error.code}${text} to ${what}`,
+    {
+      ...(status === undefined ? {} : { status }),
+      ...(code === undefined ? {} : { code }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  );
 }
 
 /** The path without ids that could be personal data. */
@@ -52,5 +58,6 @@ function pathOf(url: string | undefined): string | undefined {
   return new URL(String(url), 'http://directory').pathname.split('/').slice(0, 6).at(-1);
 }
 
-export const isStatus = (error: unknown, ...statuses: number[]): boolean =>
-  error instanceof DirectoryError && error.status !== undefined && statuses.includes(error.status);
+/** Whether the vendor itself says so: a 404 of a proxy in front has no code of the vendor's. */
+export const isVendorsStatus = (error: unknown, status: number): boolean =>
+  error instanceof DirectoryError && error.status === status && error.code !== undefined;

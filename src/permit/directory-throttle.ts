@@ -1,4 +1,9 @@
 import type { Clock } from '../clock.ts';
+import { isBackground } from '../database/background.ts';
+import { DirectoryError } from '../sync/directory-error.ts';
+
+/** A request waits no longer than this for its turn; work that nobody waits for has all the time. */
+const PATIENCE_MS = 2_000;
 
 export type CallClass = 'read' | 'write' | 'delete' | 'bulk';
 
@@ -23,6 +28,8 @@ export function limitsOf(apiUrl: string, wish?: 'vendor' | 'none'): typeof vendo
 /**
  * Holds calls back so that the vendor need not: each window is filled and then waited for. Better late here
  * than a 429 there, which costs the environment's other users their calls as well.
+ *
+ * @throws (on a call of a request) DirectoryError `rate-limited`, at once, when its turn would come too late.
  */
 export function createThrottle(
   limits: Readonly<Record<CallClass | 'all', CallLimit>> | undefined,
@@ -39,6 +46,7 @@ export function createThrottle(
   };
 
   return async function take(kind) {
+    const giveUpAt = isBackground() ? Number.POSITIVE_INFINITY : clock.now() + PATIENCE_MS;
     for (;;) {
       const now = clock.now();
       const ms = Math.max(waitMs('all', now), waitMs(kind, now));
@@ -46,6 +54,11 @@ export function createThrottle(
         past.all.push(now);
         past[kind].push(now);
         return;
+      }
+      if (now + ms > giveUpAt) {
+        throw new DirectoryError('rate-limited', `the calls of this window are used up (${kind})`, {
+          retryAfterMs: ms,
+        });
       }
       await new Promise((resolve) => setTimeout(resolve, Math.min(ms, 1000)).unref());
     }

@@ -1,7 +1,7 @@
 import type { Permit } from 'permitio';
 import type { Assignment, Directory, DirectoryUser } from '../sync/ports.ts';
 import { createDirectoryApi, type DirectoryApiOptions } from './directory-api.ts';
-import { isStatus } from './directory-failure.ts';
+import { isVendorsStatus } from './directory-failure.ts';
 import { inChunksOf, pages } from './directory-pages.ts';
 import { assignmentOf, directoryUserOf, toAssignment, toUser } from './directory-shapes.ts';
 
@@ -28,7 +28,7 @@ export function createDirectory(options: DirectoryApiOptions): Directory {
     try {
       return await work;
     } catch (error) {
-      if (isStatus(error, status)) return undefined;
+      if (isVendorsStatus(error, status)) return undefined;
       throw error;
     }
   }

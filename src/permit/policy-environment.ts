@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { inBackground } from '../database/background.ts';
 import type { PolicyInput } from '../permission/policy.ts';
 import { DirectoryError } from '../sync/directory-error.ts';
 import { createDirectoryApi, type DirectoryApiOptions } from './directory-api.ts';
-import { isStatus } from './directory-failure.ts';
+import { isVendorsStatus } from './directory-failure.ts';
 import { applyPolicyStep } from './policy-apply.ts';
 import { itemsOfPolicy } from './policy-items.ts';
 import { type PolicyStep, planPolicy } from './policy-plan.ts';
@@ -33,7 +34,9 @@ export type PolicyEnvironment = {
 export function createPolicyEnvironment(
   options: DirectoryApiOptions & { maxWaitMs?: number },
 ): PolicyEnvironment {
-  const api = createDirectoryApi(options);
+  const directory = createDirectoryApi(options);
+  // No request waits for a command: it has the time that the vendor's limits ask for.
+  const api: typeof directory = { call: (kind, work) => inBackground(() => directory.call(kind, work)) };
   const { maxWaitMs = 120_000 } = options;
 
   async function plan(policy: PolicyInput): Promise<PolicyStep[]> {
@@ -50,7 +53,7 @@ export function createPolicyEnvironment(
         return;
       } catch (error) {
         // Somebody was faster, or an earlier push got this far.
-        if (isStatus(error, step.verb === 'create' ? 409 : 404) && step.verb !== 'update') return;
+        if (isVendorsStatus(error, step.verb === 'create' ? 409 : 404) && step.verb !== 'update') return;
         if (!(error instanceof DirectoryError) || error.kind !== 'rate-limited') throw error;
         // Schema writes have a budget of their own, of 40 a minute.
         const waitMs = error.retryAfterMs ?? 20_000;

@@ -37,7 +37,7 @@ const CHANGED_AT_ONCE = new Set<PolicyKind>(['grant', 'resource-grant']);
 
 /**
  * What makes `found` agree with `wanted`, in an order that works. Pure; an empty plan means that they agree.
- * A relation's subject cannot change in place, so that is a removal and a creation.
+ * A relation's subject and a set's resource cannot change in place, so that is a removal and a creation.
  */
 export function planPolicy(wanted: readonly PolicyItem[], found: readonly PolicyItem[]): PolicyStep[] {
   const wantedById = new Map(wanted.map((item) => [itemId(item), item]));
@@ -48,9 +48,16 @@ export function planPolicy(wanted: readonly PolicyItem[], found: readonly Policy
     const other = foundById.get(itemId(item));
     return other !== undefined && !isDeepStrictEqual(plain(other.value), plain(item.value));
   });
-  const replaced = changed.filter(({ kind }) => kind === 'relation');
+  const isReplaced = (item: PolicyItem) =>
+    item.kind === 'relation' ||
+    (item.kind === 'resource-set' && resourceOf(item) !== resourceOf(foundById.get(itemId(item))));
+  const replaced = changed.filter(isReplaced);
   const waits = ({ kind, path }: PolicyItem) =>
-    kind === 'derivation' && replaced.some((one) => one.path[0] === path[0] && one.path[1] === path[4]);
+    replaced.some((one) =>
+      one.kind === 'relation'
+        ? kind === 'derivation' && one.path[0] === path[0] && one.path[1] === path[4]
+        : kind === 'rule' && one.path[0] === path[1],
+    );
 
   return [
     ...inOrder(
@@ -59,11 +66,9 @@ export function planPolicy(wanted: readonly PolicyItem[], found: readonly Policy
         'create',
       ),
     ),
-    ...inOrder(
-      changed.filter(({ kind }) => kind !== 'relation').map((item) => stepOf('update', item, [], false)),
-    ),
+    ...inOrder(changed.filter((item) => !isReplaced(item)).map((item) => stepOf('update', item, [], false))),
     ...inOrder(fold([...surplus, ...replaced], 'delete')).reverse(),
-    // What is derived over a relation goes with it, and comes back after it.
+    // What is derived over a relation, or ruled about a set, goes with it and comes back after it.
     ...[...replaced, ...wanted.filter(waits)].map((item) => stepOf('create', item, [], true)),
   ];
 }
@@ -111,6 +116,8 @@ function inOrder(steps: readonly PolicyStep[]): PolicyStep[] {
     (left, right) => POLICY_KINDS.indexOf(left.item.kind) - POLICY_KINDS.indexOf(right.item.kind),
   );
 }
+
+const resourceOf = (item: PolicyItem | undefined) => (item?.value as { resource?: string })?.resource;
 
 /** As it comes back over the wire. */
 function plain(value: unknown): unknown {

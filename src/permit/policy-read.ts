@@ -15,7 +15,7 @@ export async function readPolicyItems({ call }: DirectoryApi): Promise<PolicyIte
     return items;
   };
 
-  const resources = await read((permit) => permit.api.resources.list());
+  const resources = await all((permit, page, perPage) => permit.api.resources.list({ page, perPage }));
   const items: PolicyItem[] = [];
   for (const resource of resources.filter(({ key }) => !isVendors(key))) {
     const { key, name, actions, attributes, relations } = resource;
@@ -47,7 +47,8 @@ export async function readPolicyItems({ call }: DirectoryApi): Promise<PolicyIte
     }
   }
 
-  for (const role of await read((permit) => permit.api.roles.list())) {
+  const tenantRoles = await all((permit, page, perPage) => permit.api.roles.list({ page, perPage }));
+  for (const role of tenantRoles) {
     items.push({ kind: 'role', path: [role.key] });
     for (const permission of role.permissions ?? [])
       items.push({ kind: 'grant', path: [role.key, permission] });

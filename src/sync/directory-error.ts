@@ -1,3 +1,4 @@
+import { UpstreamUnavailable } from '../errors.ts';
 import type { DirectoryFailure } from './ports.ts';
 
 /**
@@ -25,4 +26,21 @@ export class DirectoryError extends Error {
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
   }
+}
+
+const LOG_CODES: Readonly<Record<DirectoryFailure, string>> = {
+  unavailable: 'permit_unavailable',
+  'rate-limited': 'permit_rate_limited',
+  'refused-key': 'permit_key_refused',
+  'refused-input': 'permit_question_refused',
+};
+
+/** The directory's failures as what they are to a request: an outage, our own wrong key included. */
+export function asOutage(error: unknown): unknown {
+  if (!(error instanceof DirectoryError)) return error;
+  return new UpstreamUnavailable('permit', error.message, {
+    cause: error,
+    logCode: LOG_CODES[error.kind],
+    retryAfterSeconds: Math.ceil((error.retryAfterMs ?? 1_000) / 1_000),
+  });
 }

@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
 import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../clock.ts';
-import { UpstreamUnavailable } from '../errors.ts';
 import type { ApplySubject } from './apply-subject.ts';
-import { DirectoryError } from './directory-error.ts';
+import { asOutage } from './directory-error.ts';
 import type { Directory, IdentitySource } from './ports.ts';
 import { type Reading, readPresentUser } from './present-user.ts';
 import { createProvisionBudget } from './provision-budget.ts';
@@ -35,16 +34,6 @@ const registered: Reading = {
 /** A user of whom the books say that work began this recently may be waited for. */
 const FRESH_MS = 10_000;
 const WAIT_MS = 1_000;
-
-/** The directory's failures as what they are to a request: an outage. */
-function asOutage(error: unknown): unknown {
-  if (!(error instanceof DirectoryError)) return error;
-  return new UpstreamUnavailable('permit', error.message, {
-    cause: error,
-    ...(error.kind === 'refused-key' ? { logCode: 'permit_key_refused' } : {}),
-    ...(error.retryAfterMs ? { retryAfterSeconds: error.retryAfterMs / 1000 } : {}),
-  });
-}
 
 /**
  * Makes a user whose first request is faster than the webhook. Only somebody of whom nothing is known: no

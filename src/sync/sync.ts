@@ -4,13 +4,16 @@ import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../clock.ts';
 import { inBackground } from '../database/background.ts';
 import type { Database } from '../database/database.ts';
+import { UpstreamUnavailable } from '../errors.ts';
 import type { SubjectWork } from '../inbox/letter.ts';
 import type { Queue } from '../inbox/queue.ts';
 import { type Consequences, createApplySubject } from './apply-subject.ts';
+import { asOutage } from './directory-error.ts';
 import { createOrganizationWorker } from './organization-worker.ts';
 import type { Directory, IdentitySource } from './ports.ts';
 import { createProvision } from './provision.ts';
 import { createReconcile, type ReconcileOptions } from './reconcile.ts';
+import { ReconcileBusy } from './reconcile-lease.ts';
 import type { ReconcileReport } from './reconcile-report.ts';
 import { createReconcileTimer } from './reconcile-timer.ts';
 import type { ReplayDelivery } from './replay-failed.ts';
@@ -172,7 +175,15 @@ export function createSync(options: SyncOptions): Sync {
       if (!reconcile) return undefined;
       const last = fresh ? undefined : await reconcile.lastReport();
       if (last) return last;
-      const report = await run({ dryRun: true, maxDeletes: 1 });
+      const report = await run({ dryRun: true, maxDeletes: 1 }).catch((error: unknown) => {
+        throw error instanceof ReconcileBusy
+          ? new UpstreamUnavailable('permit', error.message, {
+              cause: error,
+              logCode: 'reconcile_busy',
+              retryAfterSeconds: 30,
+            })
+          : asOutage(error);
+      });
       return { ...report, finishedAt: new Date(clock.now()).toISOString() };
     },
     async settled() {

@@ -9,6 +9,7 @@ afterAll(() => stack.close());
 
 const input = { title: 'Through the outage', body: '' };
 const CAROL = 'carol0000000';
+const MANAGEMENT = { machine: 'Management API access', resource: 'https://default.logto.app/api' };
 
 /** While Permit takes no role assignment and removes nothing; it still reads, decides and makes objects. */
 async function outage<T>(work: () => Promise<T>): Promise<T> {
@@ -109,5 +110,39 @@ describe('what was given while Permit was down, and then taken', () => {
     expect(await rolesOf(CAROL)).toEqual(['viewer']);
     await later();
     expect((await rolesOf(CAROL)).sort()).toEqual(['editor', 'viewer']);
+  });
+
+  it('is not given later to somebody who has left meanwhile', async () => {
+    const path = `/api/members/${CAROL}/roles/admin`;
+    expect((await outage(() => stack.call('alice@acme', 'PUT', path))).status).toBe(503);
+    const leave = () =>
+      stack.emulators.logto.mintToken(MANAGEMENT).then(({ token }) =>
+        fetch(`${stack.emulators.logto.url}/api/organizations/acme00000000/users/${CAROL}`, {
+          method: 'DELETE',
+          headers: { Authorization: `Bearer ${token}` },
+        }),
+      );
+    expect((await leave()).status).toBe(204);
+    await stack.emulators.logto.settled();
+    await stack.gate.sync.settled();
+    await later();
+    expect(await rolesOf(CAROL)).toEqual([]);
+    expect((await stack.gate.outbox.stats()).open).toBe(0);
+  });
+});
+
+describe('the comparison of Logto and Permit', () => {
+  it('is 503 while Permit cannot be read, and there again afterwards', async () => {
+    const faults = `${stack.emulators.permit.url}/_emulator/faults`;
+    await fetch(faults, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ match: { method: 'GET', path: '/v2/facts*' }, status: 503 }),
+    });
+    const down = await stack.call('alice', 'GET', '/api/admin/drift?fresh=true');
+    await fetch(faults, { method: 'DELETE' });
+    expect([down.status, down.body.code]).toEqual([503, 'upstream_unavailable']);
+    const up = await stack.call('alice', 'GET', '/api/admin/drift?fresh=true');
+    expect([up.status, up.body.available]).toEqual([200, true]);
   });
 });

@@ -85,10 +85,6 @@ describe('doctor', () => {
 
 describe('inbox, through the running application', () => {
   it('lists, shows, replays and drops', async () => {
-    const { endpoint } = JSON.parse((await run(doctorCommand, ['--json'])).lines[0] ?? '{}') as {
-      endpoint?: string;
-    };
-    expect(endpoint).toBeUndefined();
     const logtoUrl = /Logto {8}embedded {2}(\S+)/.exec(application.banner)?.[1];
     for (const event of ['User.Data.Updated', 'Nothing.Known']) {
       await fetch(`${logtoUrl}/_emulator/webhooks`, {
@@ -142,8 +138,26 @@ describe('reconcile', () => {
   });
 
   it('asks a person, and takes no for an answer', async () => {
-    const { code, out } = await run(reconcileCommand, [], { isTerminal: true });
-    expect([code, out]).toEqual([0, expect.stringMatching(/Nothing to do/)]);
+    const nothing = await run(reconcileCommand, [], { isTerminal: true });
+    expect([nothing.code, nothing.out]).toEqual([0, expect.stringMatching(/Nothing to do/)]);
+
+    const permitUrl = String(/Permit\.io {4}embedded {2}(\S+)/.exec(application.banner)?.[1]);
+    const removed = await fetch(`${permitUrl}/v2/facts/default/dev/users/erin00000000`, {
+      method: 'DELETE',
+      headers: { Authorization: 'Bearer permit_key_environment' },
+    });
+    expect(removed.status).toBe(204);
+    const asked: string[] = [];
+    const answering = (answer: boolean) => ({
+      isTerminal: true,
+      ask: async (question: string) => asked.push(question) > 0 && answer,
+    });
+    const refused = await run(reconcileCommand, [], answering(false));
+    expect([refused.code, asked]).toEqual([1, [expect.stringMatching(/Apply/)]]);
+    expect(refused.out).toMatch(/\+ create erin00000000/);
+    expect((await run(reconcileCommand, ['--dry-run'])).code).toBe(1);
+    expect((await run(reconcileCommand, [], answering(true))).code).toBe(0);
+    expect((await run(reconcileCommand, ['--dry-run'])).code).toBe(0);
   });
 
   it.each([['--max-deletes', 'many'], ['--max-deletes', '300%'], ['--now']])(
@@ -160,6 +174,14 @@ describe('reconcile', () => {
 });
 
 describe('policy', () => {
+  it('writes nothing to a real Permit while Logto is emulated', async () => {
+    const mixed = { ...env, PERMIT_API_KEY: 'permit_key_of_somebody', ALLOW_MIXED_SERVICES: 'true' };
+    await expect(run(policyCommand, ['push', '--yes'], { env: mixed })).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining('LOGTO_ENDPOINT'),
+    });
+  });
+
   it('agrees with the environment that was seeded by it', async () => {
     expect(await run(policyCommand, ['diff'])).toMatchObject({
       code: 0,

@@ -70,6 +70,10 @@ describe('createGate', () => {
     expect(() =>
       createGate({ ...settings, logto, database: {}, insecureHosts: ['logto.example'] }),
     ).not.toThrow();
+    const permit = { ...settings.permit, pdpUrl: 'http://pdp.example', apiUrl: 'http://api.example' };
+    expect(() => createGate({ ...settings, permit, database: {} })).toThrow(/pdpUrl[\s\S]*apiUrl/);
+    const insecureHosts = ['pdp.example', 'api.example'];
+    expect(() => createGate({ ...settings, permit, database: {}, insecureHosts })).not.toThrow();
   });
 
   it('is not ready before it is, and closes in order', async () => {

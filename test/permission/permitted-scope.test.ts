@@ -114,6 +114,28 @@ describe('the scope of a list', () => {
     expect(calls).toBe(1);
   });
 
+  it('looks again past the remembered denial', async () => {
+    const remembering = createChecker({ pdpUrl: pdp.url, apiKey: 'key', log, cacheTtlMs: 60_000 });
+    const provision = async () => {
+      pdp.decide = () => true;
+      return true;
+    };
+    const scopes = createPermittedScope({
+      policy,
+      checker: remembering,
+      defaultTenant: 'default',
+      log,
+      provision,
+    });
+    const cached = testApp((routes) => {
+      routes.get('/reports', scopes.requirePermittedScope('view', 'reports'), (req, res) => {
+        res.json(permittedScopeOf(req));
+      });
+    });
+    await as('newbie', '/reports', cached).expect(200, { kind: 'all' });
+    await remembering.stop();
+  });
+
   it('belongs to a guard', async () => {
     await as('dave', '/unguarded').expect(500);
   });

@@ -124,11 +124,33 @@ describe('the route census', () => {
       root.get('/admin/one', ok);
       root.get('/administrators', ok);
       root.use(publicRoute('everything'));
+      root.use(guardedBy('session', 'everything'));
       root.get('/open', ok);
     });
     expect(problemsOf(app).map((problem) => problem.split('(')[0]?.trim())).toEqual([
       'GET /administrators',
       'GET /open',
+    ]);
+  });
+
+  it('gives no mount of a router the guard of another one', () => {
+    const mounts = (guardOfSecond: boolean) =>
+      watched((root) => {
+        const shared = Router();
+        shared.get('/x', ok);
+        root.use('/admin', view());
+        root.use('/admin', shared);
+        if (guardOfSecond) root.use('/open', requirePermission('edit', 'reports'));
+        root.use('/open', shared);
+      });
+    expect(problemsOf(mounts(false)).map((problem) => problem.split('(')[0]?.trim())).toEqual([
+      'GET /open/x',
+    ]);
+    expect(problemsOf(mounts(true))).toEqual([]);
+    const permissions = routeTable(mounts(true)).map(({ path, permission }) => [path, permission]);
+    expect(permissions).toEqual([
+      ['/admin/x', 'reports:view'],
+      ['/open/x', 'reports:edit'],
     ]);
   });
 

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
+import { inBackground } from '../../src/database/background.ts';
 import { createDirectory } from '../../src/permit/directory.ts';
 import { createThrottle, limitsOf, vendorLimits } from '../../src/permit/directory-throttle.ts';
 import { DirectoryError } from '../../src/sync/directory-error.ts';
@@ -78,7 +79,9 @@ describe('the directory client', () => {
   it('a tenant that somebody else makes in between is there, under our name', async () => {
     facts.tenants.set('acme', { key: 'acme', name: 'Acme' });
     facts.setFault(({ method, path }) =>
-      method === 'GET' && path.endsWith('/tenants/acme') ? { status: 404 } : undefined,
+      method === 'GET' && path.endsWith('/tenants/acme')
+        ? { status: 404, body: { error_code: 'NOT_FOUND' } }
+        : undefined,
     );
     await directory.upsertTenant({ key: 'acme', name: 'Acme Inc.' });
     expect(facts.tenants.get('acme')).toMatchObject({ name: 'Acme Inc.' });
@@ -146,7 +149,8 @@ describe('failures', () => {
   it.each<[string, ReturnType<FactsFault>, string]>([
     ['401', { status: 401 }, 'refused-key'],
     ['403', { status: 403, body: { error_code: 'FORBIDDEN_ACCESS' } }, 'refused-key'],
-    ['404', { status: 404 }, 'refused-input'],
+    ['404', { status: 404, body: { error_code: 'NOT_FOUND' } }, 'refused-input'],
+    ['404 of a proxy', { status: 404, body: 'default backend' }, 'unavailable'],
     ['409', { status: 409, body: { error_code: 'DUPLICATE_ENTITY' } }, 'refused-input'],
     [
       '422',
@@ -172,6 +176,26 @@ describe('failures', () => {
       expect(text).not.toContain(SECRET);
       expect(text).not.toContain('secret@example.com');
     }
+  });
+
+  it('a 404 that is not the vendor\u2019s is no "already gone"', async () => {
+    const assignment = { user: 'u1', role: 'viewer', tenant: 'default' };
+    await directory.syncUser({ key: 'u1' });
+    await directory.assign(assignment);
+    facts.setFault(() => ({ status: 404, body: 'default backend' }));
+    const fresh = createDirectory({ apiKey: SECRET, apiUrl: facts.url, clock: systemClock });
+    for (const at of [directory, fresh]) {
+      expect((await failureOf(at.unassign(assignment))).kind).toBe('unavailable');
+      expect((await failureOf(at.deleteUser('u1'))).kind).toBe('unavailable');
+      expect((await failureOf(at.getUser('u1'))).kind).toBe('unavailable');
+    }
+    // The key's scope, asked ahead of everything, is no answer about the user either.
+    facts.setFault(({ path }) =>
+      path.endsWith('/scope') ? { status: 404, body: { error_code: 'NOT_FOUND' } } : undefined,
+    );
+    expect((await failureOf(fresh.unassign(assignment))).kind).toBe('unavailable');
+    facts.setFault(undefined);
+    expect(await fresh.assignmentsOf('u1')).toEqual([assignment]);
   });
 
   it('a key that is refused at once says so, and the next call asks again', async () => {
@@ -219,6 +243,19 @@ describe('the vendor’s limits', () => {
     expect(limitsOf('https://permit.io.example.com')).toBeUndefined();
     expect(limitsOf('http://127.0.0.1:7766', 'vendor')).toBe(vendorLimits);
     expect(limitsOf('https://api.permit.io', 'none')).toBeUndefined();
+  });
+
+  it('a request does not wait for a window that opens too late, other work does', async () => {
+    let nowMs = 0;
+    const limit = { calls: 1, windowMs: 60_000 };
+    const clock = { now: () => nowMs };
+    const take = createThrottle({ all: limit, read: limit, write: limit, delete: limit, bulk: limit }, clock);
+    await take('read');
+    const error = await failureOf(take('read'));
+    expect(error).toMatchObject({ kind: 'rate-limited', retryAfterMs: 60_000 });
+    const waiting = inBackground(() => take('read'));
+    nowMs = 60_000;
+    await waiting;
   });
 
   it('a window is filled and then waited for', async () => {

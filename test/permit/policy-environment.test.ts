@@ -142,12 +142,32 @@ describe('a policy against an environment', () => {
     await expect(stranger.plan(whole)).rejects.toMatchObject({ kind: 'refused-key' });
   });
 
+  it('reads every page, and moves a set to another resource', async () => {
+    const many: PolicyInput = {
+      ...whole,
+      resources: {
+        ...whole.resources,
+        ...Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`type${n}`, { actions: ['view'] }])),
+      },
+      roles: { ...whole.roles, ...Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`r${n}`, []])) },
+    };
+    await environment.push(many);
+    expect(await environment.plan(many)).toEqual([]);
+    const moved: PolicyInput = {
+      ...many,
+      resourceSets: { drafts: { resource: 'folders', conditions: { allOf: [] } } },
+      rules: [{ userSet: 'adults', permission: 'folders:view', resourceSet: 'drafts' }],
+    };
+    await environment.push(moved, { deletes: true });
+    expect(await environment.plan(moved)).toEqual([]);
+  });
+
   it('takes what is gone already for removed, and never guesses what cannot be changed', async () => {
     await environment.push(whole);
     await fault('POST', {
       match: { method: 'DELETE', path: '/v2/schema/*' },
       status: 404,
-      body: {},
+      body: { error_code: 'NOT_FOUND' },
       times: 1,
     });
     const { done } = await environment.push({ resources: {}, roles: {} }, { deletes: true });

@@ -1,4 +1,4 @@
-import type { Gate, PolicyInput } from '../../index.ts';
+import { type Gate, PermissionDenied, type PolicyInput } from '../../index.ts';
 
 export type RolePayload = { user: string; tenant: string; role: string };
 
@@ -12,6 +12,9 @@ export function registerMemberErrands(
   const { outbox, directory, members, forgetDecisions } = gate;
 
   async function give(grant: RolePayload): Promise<void> {
+    // Asked when it is done: what an outage left open may be finished after the person has gone.
+    if (!(await members.isMember(grant.user, grant.tenant, { orSuspended: true })))
+      throw new PermissionDenied('not a member of the tenant');
     await directory.assign(grant);
     await forgetDecisions({ user: grant.user, tenant: grant.tenant });
   }

@@ -1,4 +1,4 @@
-import type { Gate, PolicyInput } from '../../index.ts';
+import { type Gate, PermissionDenied, type PolicyInput } from '../../index.ts';
 import type { ReportStore } from './report-store.ts';
 
 export type ReportPayload = { id: string; tenant: string; ownerId: string };
@@ -9,10 +9,10 @@ export const shareTopicOf = (id: string, userId: string): string => `share ${id}
 
 /** What is written here and at Permit: each kind ends whole on both sides, or on neither. */
 export function registerReportErrands(
-  gate: Pick<Gate<PolicyInput>, 'outbox' | 'directory' | 'forgetDecisions'>,
+  gate: Pick<Gate<PolicyInput>, 'outbox' | 'directory' | 'members' | 'forgetDecisions'>,
   store: ReportStore,
 ): void {
-  const { outbox, directory, forgetDecisions } = gate;
+  const { outbox, directory, members, forgetDecisions } = gate;
   const instanceOf = (id: string) => `reports:${id}`;
 
   outbox.register<ReportPayload>('report-created', {
@@ -42,6 +42,9 @@ export function registerReportErrands(
     resourceInstance: instanceOf(id),
   });
   async function share(payload: SharePayload): Promise<void> {
+    // Asked when it is done: what an outage left open may be finished after the person has gone.
+    if (!(await members.isMember(payload.userId, payload.tenant, { orSuspended: true })))
+      throw new PermissionDenied('not a member of the tenant');
     await directory.assign(readerOf(payload), { onlyExisting: true });
     await forgetDecisions({ user: payload.userId, tenant: payload.tenant });
   }
