@@ -110,8 +110,14 @@ export function createApplySubject(options: ApplyOptions) {
     try {
       await directory.assign(step.assignment, { onlyExisting: step.onlyExisting });
     } catch (error) {
-      // A role on an object that went away during the suspension cannot come back, and holds nothing else up.
-      if (!(step.onlyExisting && error instanceof DirectoryError && error.kind === 'refused-input'))
+      // What went away during the suspension, an object or a whole tenant, cannot come back, and holds nothing up.
+      if (
+        !(
+          (step.onlyExisting || step.held) &&
+          error instanceof DirectoryError &&
+          error.kind === 'refused-input'
+        )
+      )
         throw error;
       log.warn({ role: step.assignment.role, cause: error.message }, 'a held role could not be restored');
     }
@@ -169,8 +175,10 @@ export function createApplySubject(options: ApplyOptions) {
     if (plan.record.state === 'active') onGiving(plan.record.snapshot ?? []);
     const announcedAtMs = await announce(given, plan.record.state);
 
-    for (const tenant of tenantsOf(plan.steps, reading, gone)) {
-      await tenants.ensure({ key: tenant, name: reading.tenants.get(tenant) ?? tenant });
+    // Organizations only, also of a member without a role, to whom somebody will want to give one there. A tenant of
+    // which Logto knows nothing is not ours to make.
+    for (const [key, name] of reading.tenants) {
+      if (key !== defaults.tenant && !gone.has(key)) await tenants.ensure({ key, name });
     }
     let rolesTouched = false;
     try {
@@ -205,15 +213,6 @@ export function createApplySubject(options: ApplyOptions) {
     const notBeforeMs = Math.max(atMs ?? 0, record.announcedAtMs);
     await options.onRevoke(sub, new Date(notBeforeMs), state);
     return notBeforeMs;
-  }
-
-  /** A member without a role needs the tenant as well: somebody will want to give him one there. */
-  function tenantsOf(steps: readonly Step[], reading: Reading, gone: ReadonlySet<string>): Set<string> {
-    const assigned = steps.flatMap((step) =>
-      step.do === 'assign' && !step.onlyExisting ? [step.assignment.tenant] : [],
-    );
-    const all = [...assigned, ...reading.tenants.keys()];
-    return new Set(all.filter((tenant) => tenant !== defaults.tenant && !gone.has(tenant)));
   }
 }
 

@@ -35,7 +35,7 @@ export async function confirmMissing(options: {
     ((await ask()) ? there : gone).push(subject);
     await progress({ phase: 'deletions', done: index + 1, total: suspects.length });
   }
-  await books.found(there);
+  await books.foundAllBut(gone);
   const twice = await books.missing(gone, SECOND_LOOK_AFTER_MS);
   await books.bury([...twice]);
   for (const subject of [...twice, ...there]) await touch(subject);

@@ -35,7 +35,8 @@ function announcedName(letters: readonly Letter[]): { name: string; atMs: number
     .at(-1);
 }
 
-const newestOf = (letters: readonly Letter[]) => Math.max(0, ...letters.map((l) => l.createdAt.getTime()));
+const newestOf = (letters: readonly Letter[]) =>
+  letters.reduce((newest, { createdAt }) => Math.max(newest, createdAt.getTime()), 0);
 
 /** Keeps a tenant in step with its organization, and passes membership changes on to the users they are about. */
 export function createOrganizationWorker(options: OrganizationWorkerOptions) {

@@ -19,7 +19,8 @@ export type Wanted = {
 
 export type Step =
   | { do: 'sync-user'; user: DirectoryUser }
-  | { do: 'assign'; assignment: Assignment; onlyExisting: boolean }
+  /** `held`: a suspension held it back, and Logto knows nothing of it. */
+  | { do: 'assign'; assignment: Assignment; onlyExisting: boolean; held: boolean }
   | { do: 'unassign'; assignment: Assignment }
   | { do: 'delete-user' };
 
@@ -68,8 +69,9 @@ function planSuspended(view: SubjectView, wanted: Wanted): SubjectPlan {
     keep: grants.keep,
     forget: grants.forget,
     steps: [
-      ...planUser(view.key, wanted.profile, present.user),
+      // Before the profile: one that the directory refuses must not keep somebody in.
       ...present.assignments.map((assignment): Step => ({ do: 'unassign', assignment })),
+      ...planUser(view.key, wanted.profile, present.user),
     ],
   };
 }
@@ -82,17 +84,20 @@ function planActive(view: SubjectView, wanted: Wanted): SubjectPlan {
   );
   const grants = planGrants({ ...view, wanted, have, give: true });
   const there = new Set(present.assignments.map(assignmentId));
+  const byLogto = new Set(wanted.roles?.map(assignmentId));
+  const heldBack = new Set(record.snapshot?.map(assignmentId).filter((id) => !byLogto.has(id)));
   const target = new Map(grants.stay.map((a) => [assignmentId(a), a]));
   return {
     record: { state: 'active', defaultDecided: grants.defaultDecided, snapshot: record.snapshot },
     keep: grants.keep,
     forget: grants.forget,
     steps: [
-      ...planUser(view.key, wanted.profile, present.user),
-      // Taking before giving: nobody holds the old and the new role at once for longer than need be.
+      // Taking before everything else: a profile that the directory refuses must not keep a role alive, and
+      // nobody holds the old and the new role at once for longer than need be.
       ...present.assignments
         .filter((a) => !target.has(assignmentId(a)))
         .map((assignment): Step => ({ do: 'unassign', assignment })),
+      ...planUser(view.key, wanted.profile, present.user),
       ...[...target.values()]
         .filter((a) => !there.has(assignmentId(a)))
         .map(
@@ -100,6 +105,7 @@ function planActive(view: SubjectView, wanted: Wanted): SubjectPlan {
             do: 'assign',
             assignment,
             onlyExisting: Boolean(assignment.resourceInstance),
+            held: heldBack.has(assignmentId(assignment)),
           }),
         ),
     ],

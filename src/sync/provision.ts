@@ -104,9 +104,10 @@ export function createProvision(options: ProvisionOptions) {
       });
       return true;
     } catch (error) {
-      // The webhook's worker has come: what it writes is newer than what was read here.
-      if (error instanceof FencedOut) return waitFor(sub);
+      // Whatever was written here last is looked at again.
       await touch(id);
+      // The webhook's worker has come: what it read is newer than what was read here.
+      if (error instanceof FencedOut) return waitFor(sub);
       throw error;
     }
   }

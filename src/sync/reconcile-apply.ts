@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Progress } from './census.ts';
 import { subjectOfKey } from './census-books.ts';
 import { DirectoryError } from './directory-error.ts';
@@ -22,6 +23,7 @@ export type ApplyPlanOptions = {
   touch(subject: string): Promise<void>;
   onRolesChanged(change: { tenant: string }): Promise<void>;
   progress: Progress;
+  log: Logger;
 };
 
 /**
@@ -32,26 +34,45 @@ export async function applyPlan(
   plan: ReconcilePlan,
   options: ApplyPlanOptions,
 ): Promise<{ touched: number }> {
-  const { directory, books, ledger, defaults, progress } = options;
+  const { directory, books, ledger, defaults, progress, log } = options;
   let touched = 0;
   const touch = async (key: string) => {
     touched += 1;
     await options.touch(subjectOfKey(key));
   };
 
-  /** Sends one bulk call; when something in it cannot go through, its subjects are taken one by one. */
-  async function inBulk(keys: readonly string[], work: () => Promise<void>): Promise<boolean> {
+  /**
+   * Sends one bulk call; when something in it cannot go through, its subjects are taken one by one: users by their
+   * worker, machines here, for they have none.
+   */
+  async function inBulk(
+    keys: readonly string[],
+    work: () => Promise<void>,
+    machineSteps: () => (() => Promise<unknown>)[],
+  ): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
       if (!(error instanceof DirectoryError && error.kind === 'refused-input')) throw error;
-      for (const key of new Set(keys)) await touch(key);
+      for (const key of new Set(keys)) if (!isMachine(key)) await touch(key);
+      for (const step of machineSteps()) await unlessRefused(step);
       return false;
     }
   }
 
+  async function unlessRefused(step: () => Promise<unknown>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (!(error instanceof DirectoryError && error.kind === 'refused-input')) throw error;
+      log.warn({ cause: error.message }, 'reconcile: the directory refuses what a machine should have');
+    }
+  }
+
   const assignmentOf = ({ key, id }: RoleChange): Assignment => ({ user: key, ...roleOf(id) });
+  const machinesOf = (part: readonly RoleChange[]) =>
+    part.filter(({ key }) => isMachine(key)).map(assignmentOf);
   const changed = async (ids: Iterable<string>) => {
     const tenants = new Set([...ids].map((id) => roleOf(id).tenant));
     for (const tenant of tenants) await options.onRolesChanged({ tenant });
@@ -83,20 +104,24 @@ export async function applyPlan(
     const mine = rows.filter((row) => claimed.has(subjectOfKey(row.key)) || isMachine(row.key));
     for (const { key } of rows) if (!mine.some((row) => row.key === key)) await touch(key);
 
+    const users = adopted
+      ? []
+      : mine.map(({ key }) => ({ key, ...profileOfText(ledger.entry(key).wanted ?? '["","",""]') }));
+    const missing = mine.flatMap(({ key, grants }) =>
+      [...new Set(grants.map((g) => g.id))]
+        .filter((id) => !ledger.entry(key).held.includes(id))
+        .map((id) => assignmentOf({ key, id })),
+    );
     const done = await inBulk(
       mine.map((row) => row.key),
       async () => {
-        const users = adopted
-          ? []
-          : mine.map(({ key }) => ({ key, ...profileOfText(ledger.entry(key).wanted ?? '["","",""]') }));
         if (users.length > 0) await directory.syncUsers(users);
-        const missing = mine.flatMap(({ key, grants }) =>
-          [...new Set(grants.map((g) => g.id))]
-            .filter((id) => !ledger.entry(key).held.includes(id))
-            .map((id) => assignmentOf({ key, id })),
-        );
         if (missing.length > 0) await directory.assignMany(missing);
       },
+      () => [
+        ...users.filter((user) => isMachine(user.key)).map((user) => () => directory.syncUser(user)),
+        ...missing.filter(({ user }) => isMachine(user)).map((one) => () => directory.assign(one)),
+      ],
     );
     if (done) for (const key of await books.settle(mine.map((row) => row.key))) await touch(key);
     const differing = adopted
@@ -132,6 +157,7 @@ export async function applyPlan(
       await inBulk(
         part.map((c) => c.key),
         () => directory.assignMany(part.map(assignmentOf)),
+        () => machinesOf(part).map((one) => () => directory.assign(one)),
       )
     ) {
       await books.mark(part, { found: false, done: true });
@@ -149,6 +175,7 @@ export async function applyPlan(
       await inBulk(
         part.map((c) => c.key),
         () => directory.unassignMany(part.map(assignmentOf)),
+        () => machinesOf(part).map((one) => () => directory.unassign(one)),
       )
     ) {
       await books.unmark(part);

@@ -127,10 +127,11 @@ export function createReconcileBooks(database: Database, clock: Clock) {
         (rows as { id: string; twice?: boolean }[]).filter((row) => row.twice).map((row) => row.id),
       );
     },
-    async found(ids: readonly string[]): Promise<void> {
+    /** Everybody else is there, whether asked for or listed: an earlier miss counts no more. */
+    async foundAllBut(ids: readonly string[]): Promise<void> {
       await database.query(
         `update elp.sync_subject set missing_since = null
-         where missing_since is not null and id in (select value from jsonb_array_elements_text($1::jsonb))`,
+         where missing_since is not null and id not in (select value from jsonb_array_elements_text($1::jsonb))`,
         [JSON.stringify(ids)],
       );
     },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../database/database.ts';
 
 const TTL_SECONDS = 60;
-const RENEW_AFTER_MS = 15_000;
+const RENEW_EVERY_MS = 15_000;
 
 export class ReconcileBusy extends Error {
   constructor() {
@@ -26,20 +26,30 @@ export async function takeReconcileLease(database: Database) {
     [holder, TTL_SECONDS],
   );
   if (rowCount === 0) throw new ReconcileBusy();
-  let renewedAt = performance.now();
-
-  return {
-    /** Cheap to call often. */
-    async renew(): Promise<void> {
-      if (performance.now() - renewedAt < RENEW_AFTER_MS) return;
-      const { rowCount: held } = await database.query(
+  let lost = false;
+  // By itself: a single step may wait minutes for the directory's limits.
+  const renewal = setInterval(() => {
+    database
+      .query(
         `update elp.reconcile_lease set until = clock_timestamp() + make_interval(secs => $2) where holder = $1`,
         [holder, TTL_SECONDS],
+      )
+      .then(
+        ({ rowCount: held }) => {
+          lost ||= held === 0;
+        },
+        // A database that is away ends the run by itself.
+        () => undefined,
       );
-      if (held === 0) throw new ReconcileBusy();
-      renewedAt = performance.now();
+  }, RENEW_EVERY_MS).unref();
+
+  return {
+    /** @throws ReconcileBusy when somebody else has it. */
+    hold(): void {
+      if (lost) throw new ReconcileBusy();
     },
     async release(): Promise<void> {
+      clearInterval(renewal);
       await database.query('delete from elp.reconcile_lease where holder = $1', [holder]);
     },
   };

@@ -31,13 +31,12 @@ export function createRunLog(database: Database, clock: Clock) {
       );
       return rows[0] && { ...rows[0].report, finishedAt: rows[0].finished_at.toISOString() };
     },
-    /** When the last run that could change something ended well. */
-    async lastDoneMs(): Promise<number | undefined> {
-      const { rows } = await database.query<{ finished_at: Date }>(
-        `select finished_at from elp.reconcile_run
-         where outcome = 'done' and not dry_run order by id desc limit 1`,
+    /** When the last run that could change something began, however it ended. */
+    async lastBegunMs(): Promise<number | undefined> {
+      const { rows } = await database.query<{ started_at: Date }>(
+        'select started_at from elp.reconcile_run where not dry_run order by id desc limit 1',
       );
-      return rows[0]?.finished_at.getTime();
+      return rows[0]?.started_at.getTime();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/database.ts';
+import { RetryLater } from '../inbox/outcome.ts';
 import type { Queue } from '../inbox/queue.ts';
 import { ReconcileRefused } from './reconcile.ts';
 import { ReconcileBusy } from './reconcile-lease.ts';
@@ -27,6 +28,7 @@ export function createReconcileTimer(options: {
   const runs = createRunLog(options.database, clock);
   let ticking: NodeJS.Timeout | undefined;
   let started = false;
+  let stopped = false;
 
   async function request(afterSeconds: number): Promise<void> {
     if (!started) return;
@@ -38,6 +40,12 @@ export function createReconcileTimer(options: {
         ...(afterSeconds > 0 ? { startAfterSeconds: afterSeconds } : {}),
       },
     );
+  }
+
+  /** For a letter that is done once somebody reconciles. @throws RetryLater when this process no longer will. */
+  async function demand(): Promise<void> {
+    if (stopped) throw new RetryLater('the reconcile timer has stopped');
+    await request(1);
   }
 
   async function work(): Promise<void> {
@@ -54,12 +62,13 @@ export function createReconcileTimer(options: {
   }
 
   async function tick(): Promise<void> {
-    const last = await runs.lastDoneMs();
+    const last = await runs.lastBegunMs();
     if (last === undefined || clock.now() - last >= everyMinutes * 60_000) await request(0);
   }
 
   return {
     request,
+    demand,
     async start(): Promise<void> {
       await queue.ensure(QUEUE, { policy: 'short', retryLimit: 0, expireInSeconds: 6 * 3600 });
       started = true;
@@ -72,6 +81,7 @@ export function createReconcileTimer(options: {
     },
     async stop(): Promise<void> {
       started = false;
+      stopped = true;
       clearInterval(ticking);
     },
   };

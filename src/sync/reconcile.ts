@@ -5,7 +5,7 @@ import { type Progress, readDirectory, readLogto } from './census.ts';
 import { readBooks } from './census-books.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { confirmMissing } from './missing.ts';
-import { planReconcile, type ReconcilePlan, sizeOf } from './plan-reconcile.ts';
+import { planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 import { planTenants, type TenantPlan } from './plan-tenants.ts';
 import type { Directory, IdentitySource } from './ports.ts';
 import { applyPlan } from './reconcile-apply.ts';
@@ -101,7 +101,7 @@ export function createReconcile(room: ReconcileRoom) {
     const lease = await takeReconcileLease(database);
     const startedMs = clock.now();
     const progress: Progress = async (step) => {
-      await lease.renew();
+      lease.hold();
       await options.onProgress?.(step);
     };
     try {
@@ -145,8 +145,6 @@ export function createReconcile(room: ReconcileRoom) {
   return {
     run,
     lastReport: () => runs.last(),
-    /** Changes that a run now would make. */
-    sizeOf,
   };
 }
 

@@ -103,7 +103,7 @@ export function createSync(options: SyncOptions): Sync {
   });
   const workOrganization = createOrganizationWorker({
     ...shared,
-    requestReconcile: () => timer.request(1),
+    requestReconcile: timer.demand,
     onRolesChanged: options.onRolesChanged,
   });
 
@@ -142,7 +142,7 @@ export function createSync(options: SyncOptions): Sync {
       if (kind === 'user') await workUser(id, work);
       else if (kind === 'organization') await workOrganization(id, work);
       // Roles and machines have no state of their own here: who holds them is compared as a whole.
-      else if (reconcile) await timer.request(1);
+      else if (reconcile) await timer.demand();
       metrics.worked.inc({ kind, outcome: 'done' });
       for (const { receivedAt } of work.letters) {
         metrics.lagSeconds.observe(Math.max(0, clock.now() - receivedAt.getTime()) / 1000);

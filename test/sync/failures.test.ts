@@ -186,6 +186,34 @@ describe('what can never go through', () => {
   });
 });
 
+describe('a profile that the directory refuses', () => {
+  const twin = { primaryEmail: 'bob@example.com' };
+
+  beforeEach(async () => {
+    logto.organization('acme');
+    logto.member('acme', 'ann', 'editor');
+    await hand.register('bob');
+    await hand.register('ann');
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['acme/editor', 'default/viewer']);
+  });
+
+  it('keeps nobody in who is suspended', async () => {
+    logto.put('ann', twin);
+    await hand.suspend('ann');
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual([]);
+    expect(facts.rolesOf('bob')).toEqual(['default/viewer']);
+  });
+
+  it('keeps no role that Logto has taken', async () => {
+    logto.member('acme', 'ann');
+    await hand.update('ann', twin);
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer']);
+  });
+});
+
 describe('a worker whose lease is lost', () => {
   it('changes nothing: a later fence has written', async () => {
     await hand.register('ann');

@@ -159,7 +159,20 @@ describe('plan of one subject', () => {
       do: 'assign',
       assignment: give('acme', 'owner', 'reports:1'),
       onlyExisting: true,
+      held: true,
     });
+  });
+
+  it('takes roles before it writes a profile, which the directory may refuse', () => {
+    const made = run(nobody(), wants({ roles: [{ tenant: 'acme', role: 'admin' }] }));
+    const renamed = { key: 'u', email: 'new@example.com' };
+    const doing = (wanted: Wanted) => planSubject(view(made), wanted).steps.map((step) => step.do);
+    expect(doing(wants({ profile: renamed }))).toEqual(['unassign', 'sync-user']);
+    expect(doing(wants({ profile: renamed, state: 'suspended' }))).toEqual([
+      'unassign',
+      'unassign',
+      'sync-user',
+    ]);
   });
 
   it('what Logto takes during a suspension does not come back', () => {

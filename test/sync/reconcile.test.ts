@@ -200,6 +200,20 @@ describe('reconcile', () => {
     expect(facts.users.has('ann')).toBe(true);
   });
 
+  it('so does somebody whom a listing shows in between', async () => {
+    await hand.register('ann');
+    await sync.settled();
+    const user = logto.users.get('ann');
+    logto.users.delete('ann');
+    expect((await reconcile()).deletions).toMatchObject({ waiting: 1 });
+    logto.put('ann', user);
+    await reconcile();
+    sync.clock.advance(7 * 86_400_000);
+    logto.users.delete('ann');
+    expect((await reconcile()).deletions).toMatchObject({ waiting: 1, confirmed: 0 });
+    expect(facts.users.has('ann')).toBe(true);
+  });
+
   it('an empty or wrong Logto cannot wipe the directory', async () => {
     for (let i = 0; i < 12; i += 1) await hand.register(`user${i}`);
     await sync.settled();
@@ -286,6 +300,25 @@ describe('reconcile', () => {
     const without = [...logto.users.keys()].filter((id) => facts.rolesOf(id).length === 0);
     expect(without).toHaveLength(1);
     expect(['twin', 'user3']).toContain(without[0]);
+  });
+
+  it('one machine whose role the directory does not know keeps nothing from the others, nor the run from ending', async () => {
+    logto.role('editor', 'MachineToMachine');
+    logto.role('viewer', 'MachineToMachine');
+    for (const id of ['app1', 'app2']) logto.machines.set(id, { id, name: id });
+    logto.give('app1', 'editor');
+    logto.give('app2', 'viewer');
+    facts.setFault(({ method, path, body }) =>
+      method === 'POST' && path.includes('/role_assignments') && JSON.stringify(body).includes('m2m|app1')
+        ? { status: 404, body: { error_code: 'NOT_FOUND' } }
+        : undefined,
+    );
+    await reconcile();
+    expect([facts.rolesOf('m2m|app1'), facts.rolesOf('m2m|app2')]).toEqual([[], ['default/viewer']]);
+    facts.setFault(undefined);
+    await reconcile();
+    expect(facts.rolesOf('m2m|app1')).toEqual(['default/editor']);
+    expect((await reconcile()).total).toBe(0);
   });
 
   it('deliveries that Logto gave up are replayed', async () => {

@@ -271,6 +271,39 @@ describe('suspension', () => {
     expect(facts.instances.has('reports:1')).toBe(false);
   });
 
+  it('a tenant made by hand is none of Logto’s: its role comes back, and no reconcile deletes it', async () => {
+    await hand.register('ann');
+    await sync.settled();
+    facts.tenants.set('partner', { key: 'partner', name: 'Partner', attributes: null });
+    facts.grant('ann', 'partner', 'janitor');
+    for (const suspended of [true, false]) {
+      await hand.suspend('ann', suspended);
+      await sync.settled();
+    }
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer', 'partner/janitor']);
+    for (let run = 0; run < 2; run += 1) {
+      await sync.sync.reconcile();
+      await sync.later(120_000);
+    }
+    expect(facts.tenants.get('partner')).toMatchObject({ name: 'Partner' });
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer', 'partner/janitor']);
+  });
+
+  it('a tenant made by hand that went away meanwhile holds nothing up, and is not made anew', async () => {
+    await hand.register('ann');
+    await sync.settled();
+    facts.tenants.set('partner', { key: 'partner', name: 'Partner', attributes: null });
+    facts.grant('ann', 'partner', 'janitor');
+    await hand.suspend('ann');
+    await sync.settled();
+    facts.tenants.delete('partner');
+    await hand.suspend('ann', false);
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer']);
+    expect(facts.tenants.has('partner')).toBe(false);
+    expect(await sync.inbox.stats()).toMatchObject({ backlog: 0, dead: 0 });
+  });
+
   it('a stale read does not lift it: the stricter state holds until a newer read', async () => {
     await hand.register('ann');
     await sync.settled();
