@@ -1,6 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { setImmediate as turn } from 'node:timers/promises';
 
 const FORCE_AFTER_MS = 9_000;
+/** One accepts a connection, the next reads it; the third is for a client that writes only then. */
+const TURNS_FOR_WHAT_HAS_ARRIVED = 3;
 
 export type GracefulClose = {
   /** Resolves when every connection has ended; a second call ends them at once. */
@@ -8,8 +11,9 @@ export type GracefulClose = {
 };
 
 /**
- * Lets a server end without a broken answer: readiness fails first, running requests are answered and told
- * `Connection: close`, idle connections go, and after nine seconds the rest goes too.
+ * Lets a server end without a broken answer: readiness fails first, running requests, and those that have arrived
+ * and were not read yet, are answered and told `Connection: close`, idle connections go, and after nine seconds the
+ * rest goes too.
  *
  * Make it before the server takes its first request: it has to know which answers are under way.
  *
@@ -38,6 +42,8 @@ export function createGracefulClose(
     onClosing?.();
     for (const res of underWay) sayClose(res);
     await pause(readinessDelayMs);
+    // A connection that looks idle may have its next request waiting in the kernel; closing it would break that off.
+    for (let n = 0; n < TURNS_FOR_WHAT_HAS_ARRIVED; n += 1) await turn();
     const ended = Promise.withResolvers<void>();
     server.close(() => ended.resolve());
     server.closeIdleConnections();

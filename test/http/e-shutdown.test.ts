@@ -74,6 +74,29 @@ describe('e-shutdown', () => {
     agent.destroy();
   });
 
+  it('what has arrived on idle connections, and was not read yet, is answered as well', async () => {
+    const slow = await startSlow();
+    const sockets = await Promise.all(Array.from({ length: CLIENTS }, () => openSocket(app.port)));
+    const said = sockets.map(() => '');
+    for (const [n, socket] of sockets.entries()) {
+      socket.on('data', (chunk) => {
+        said[n] = `${said[n]}${chunk}`;
+      });
+    }
+    const line = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    for (const socket of sockets) socket.write(line('/ok'));
+    await until(() => said.every((text) => text.includes(' 200 ')));
+
+    // Written and closed in one breath: the server has had no turn in between.
+    for (const socket of sockets) socket.write(line('/slow'));
+    const closed = app.graceful.close();
+    await until(() => slow.underWay() === CLIENTS);
+    slow.open();
+    await closed;
+    await until(() => said.every((text) => text.includes('"done":true')));
+    expect(said.every((text) => /Connection: close/i.test(text))).toBe(true);
+  });
+
   it('e-43 a second call ends what is still under way', async () => {
     const slow = await startSlow();
     const hanging = exchange(app.port, 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
@@ -155,11 +157,14 @@ describe('npm start as a process of its own', () => {
       return all.filter(({ status }) => status === undefined).length;
     };
     await troublePermit(app, { match: { path: '/allowed*' }, delayMs: 350 });
-    const underWay = Array.from({ length: 5 }, () => fetch(`${url}/api/reports`, { headers }));
-    // The questions of one turn may share a call.
+    const underWay = Array.from({ length: 5 }, () => request(`${url}/api/reports`, { headers }).end());
+    const answers = underWay.map(async (call) => ((await once(call, 'response')) as [IncomingMessage])[0]);
+    // Sent, every one of them; the questions of one turn may share a call.
+    await Promise.all(underWay.map((call) => once(call, 'finish')));
     await until(async () => (await asked()) > 0);
     const code = app.kill('SIGTERM');
-    expect((await Promise.all(underWay)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    const statuses = (await Promise.all(answers)).map((answer) => answer.resume().statusCode);
+    expect(statuses).toEqual([200, 200, 200, 200, 200]);
     expect(await code).toBe(0);
     expect(() => readFileSync(join(dataDir, 'run.json'))).toThrow('ENOENT');
   }, 60_000);
