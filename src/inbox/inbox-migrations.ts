@@ -67,7 +67,8 @@ export const inboxMigrations: Migration[] = [
     sql: `
       ALTER TABLE elp.letter_subject ADD COLUMN urgent boolean NOT NULL DEFAULT false;
       CREATE INDEX letter_subject_urgent ON elp.letter_subject (next_try_at) WHERE state = 'open' AND urgent;
-      ${DUE_SUBJECTS}
     `,
   },
+  // One subject with many letters hid its newer ones, and other subjects from the sweeper.
+  { id: 'inbox-004', sql: ACQUIRE_SUBJECT + DUE_SUBJECTS },
 ];

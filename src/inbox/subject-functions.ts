@@ -5,8 +5,10 @@
 
 // A job that finds the subject taken leaves `again` behind, under the row's lock: either the holder sees it when
 // it settles, or has settled before and the subject was free. No wake-up is lost in between.
+// Of more letters than a round takes, those that are due come first, and a suspension before them: neither may wait
+// behind a hundred that are to be tried again later.
 export const ACQUIRE_SUBJECT = `
-  CREATE FUNCTION elp.acquire_subject(
+  CREATE OR REPLACE FUNCTION elp.acquire_subject(
     p_subject text, p_holder uuid, p_until timestamptz, p_now timestamptz, p_most int
   ) RETURNS TABLE (
     fence bigint, touches bigint, touched boolean, touch_attempts int, touch_due boolean,
@@ -35,10 +37,13 @@ export const ACQUIRE_SUBJECT = `
     touch_attempts := v.touch_attempts;
     touch_due := touched AND (v.touch_try_at IS NULL OR v.touch_try_at <= p_now);
     FOR id, event, created_at, received_at, body, attempts, due IN
-      SELECT l.id, l.event, l.created_at, l.received_at, l.body, ls.attempts, ls.next_try_at <= p_now
-      FROM elp.letter_subject ls JOIN elp.letter l ON l.id = ls.letter_id
-      WHERE ls.subject = p_subject AND ls.state = 'open'
-      ORDER BY l.created_at, l.id LIMIT p_most
+      SELECT l.id, l.event, l.created_at, l.received_at, l.body, chosen.attempts, chosen.next_try_at <= p_now
+      FROM (
+        SELECT ls.letter_id, ls.attempts, ls.next_try_at FROM elp.letter_subject ls
+        WHERE ls.subject = p_subject AND ls.state = 'open'
+        ORDER BY ls.next_try_at <= p_now DESC, ls.urgent DESC, ls.letter_id LIMIT p_most
+      ) chosen JOIN elp.letter l ON l.id = chosen.letter_id
+      ORDER BY l.created_at, l.id
     LOOP
       subjects := ARRAY(SELECT o.subject FROM elp.letter_subject o WHERE o.letter_id = acquire_subject.id ORDER BY 1);
       RETURN NEXT;
@@ -96,28 +101,48 @@ export const SETTLE_SUBJECT = `
     RETURN v_again;
   END $$;`;
 
+const DUE_LETTER = `ls.state = 'open' AND ls.next_try_at <= p_now AND (ls.attempts > 0 OR ls.next_try_at <= p_young)`;
+/** Each subject once, and none that is in somebody's hands: ten thousand letters of one must not hide the others. */
+const takeUnlessSeen = (urgent: boolean) => `
+  CONTINUE WHEN subject = ANY (v_seen);
+  v_seen := v_seen || subject;
+  CONTINUE WHEN EXISTS (SELECT 1 FROM elp.subject s WHERE s.subject = v_seen[cardinality(v_seen)] AND s.lease_until > p_now);
+  urgent := ${urgent};
+  RETURN NEXT;
+  v_found := v_found + 1;
+  EXIT WHEN v_found >= p_most;`;
+
 // In the order of an index, so that two hundred of a hundred thousand cost two hundred rows. The embedded database never
 // gathers statistics; left to itself it expects a handful, and reads and sorts them all: 36 ms of everybody's time.
 export const DUE_SUBJECTS = `
-  CREATE FUNCTION elp.due_subjects(p_now timestamptz, p_young timestamptz, p_most int)
-  RETURNS TABLE (subject text, urgent boolean)
-  LANGUAGE sql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
-    SELECT d.subject, bool_or(d.urgent) FROM (
-      (SELECT ls.subject, ls.next_try_at AS at, true AS urgent FROM elp.letter_subject ls
-       WHERE ls.state = 'open' AND ls.urgent
-         AND ls.next_try_at <= p_now AND (ls.attempts > 0 OR ls.next_try_at <= p_young)
-       ORDER BY ls.next_try_at LIMIT p_most)
-      UNION ALL
-      (SELECT ls.subject, ls.next_try_at, ls.urgent FROM elp.letter_subject ls
-       WHERE ls.state = 'open' AND ls.next_try_at <= p_now AND (ls.attempts > 0 OR ls.next_try_at <= p_young)
-       ORDER BY ls.next_try_at LIMIT p_most)
-      UNION ALL
-      (SELECT s.subject, s.touch_try_at, false FROM elp.subject s
-       WHERE s.touches > s.touches_done
-         AND s.touch_try_at <= p_now AND (s.touch_attempts > 0 OR s.touch_try_at <= p_young)
-       ORDER BY s.touch_try_at LIMIT p_most)
-    ) d
-    WHERE COALESCE((SELECT s.lease_until FROM elp.subject s WHERE s.subject = d.subject), '-infinity') <= p_now
+  CREATE OR REPLACE FUNCTION elp.due_each(p_now timestamptz, p_young timestamptz, p_most int)
+  RETURNS TABLE (subject text, at timestamptz, urgent boolean)
+  LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+  DECLARE
+    v_seen text[] := '{}';
+    v_found int := 0;
+  BEGIN
+    FOR subject, at IN
+      SELECT ls.subject, ls.next_try_at FROM elp.letter_subject ls
+      WHERE ls.urgent AND ${DUE_LETTER} ORDER BY ls.next_try_at
+    LOOP ${takeUnlessSeen(true)}
+    END LOOP;
+    v_found := 0;
+    FOR subject, at IN
+      SELECT ls.subject, ls.next_try_at FROM elp.letter_subject ls
+      WHERE ${DUE_LETTER} ORDER BY ls.next_try_at
+    LOOP ${takeUnlessSeen(false)}
+    END LOOP;
+    RETURN QUERY
+      SELECT s.subject, s.touch_try_at, false FROM elp.subject s
+      WHERE s.touches > s.touches_done AND COALESCE(s.lease_until, '-infinity') <= p_now
+        AND s.touch_try_at <= p_now AND (s.touch_attempts > 0 OR s.touch_try_at <= p_young)
+      ORDER BY s.touch_try_at LIMIT p_most;
+  END $$;
+
+  CREATE OR REPLACE FUNCTION elp.due_subjects(p_now timestamptz, p_young timestamptz, p_most int)
+  RETURNS TABLE (subject text, urgent boolean) LANGUAGE sql STABLE AS $$
+    SELECT d.subject, bool_or(d.urgent) FROM elp.due_each(p_now, p_young, p_most) d
     GROUP BY d.subject ORDER BY bool_or(d.urgent) DESC, min(d.at) LIMIT p_most
   $$;`;
 
