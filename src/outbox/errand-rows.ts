@@ -134,11 +134,12 @@ export function createErrandRows(options: { database: Database; clock: Clock; le
       return rowCount === 1;
     },
 
+    /** False when the lease was lost meanwhile. */
     async postpone(
       errand: Errand,
       next: { state: ErrandState; attempts: number; afterMs: number; error: string },
-    ) {
-      await database.query(
+    ): Promise<boolean> {
+      const { rowCount } = await database.query(
         `UPDATE elp.errand SET state = $3, attempts = $4, next_try_at = $5, last_error = $6, lease_until = NULL
          WHERE id = $1 AND fence = $2 AND state IN ('doing', 'undoing')`,
         [
@@ -150,6 +151,7 @@ export function createErrandRows(options: { database: Database; clock: Clock; le
           next.error.slice(0, 500),
         ],
       );
+      return rowCount === 1;
     },
 
     async due(limit: number): Promise<string[]> {

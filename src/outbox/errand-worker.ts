@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Database, Queryable } from '../database/database.ts';
-import { ProblemError } from '../errors.ts';
+import { ProblemError, UpstreamUnavailable } from '../errors.ts';
 import type { createErrandRows, Errand } from './errand-rows.ts';
 
 /**
@@ -45,7 +45,8 @@ export function createErrandWorker(options: {
         await handler.done?.(errand.payload, tx);
         return true;
       });
-      if (!settled) await tooLate(errand);
+      if (!settled)
+        throw new UpstreamUnavailable('permit', 'done after its lease', { logCode: 'outbox_late' });
     } else {
       await handler.undo(errand.payload, { signal });
       await database.transaction(async (tx) => {
@@ -56,18 +57,21 @@ export function createErrandWorker(options: {
     }
   }
 
-  /** Its request has answered 503 meanwhile, or its lease has passed on: what was just done cannot stay. */
-  async function tooLate(errand: Errand): Promise<void> {
+  /** Its lease has passed on: what was just done, all of it or half, cannot stay unless they did the same. */
+  async function tooLate(errand: Errand): Promise<{ done: boolean }> {
     const again = await rows.reopen(errand);
     if (again) await sendJob(again, 0);
+    return { done: (await rows.find(errand.id))?.state === 'done' };
   }
 
+  /** False when the lease was lost. */
   async function retry(
     errand: Errand,
     next: { state: Errand['state']; afterMs: number; error: string },
-  ): Promise<void> {
-    await rows.postpone(errand, { ...next, attempts: errand.attempts + 1 });
+  ): Promise<boolean> {
+    if (!(await rows.postpone(errand, { ...next, attempts: errand.attempts + 1 }))) return false;
     await sendJob(errand.id, Math.ceil(next.afterMs / 1_000));
+    return true;
   }
 
   async function attempt(errand: Errand): Promise<void> {
@@ -84,11 +88,12 @@ export function createErrandWorker(options: {
         { err: error, errand: errand.id, kind: errand.kind, state: errand.state, attempts },
         'outbox: not settled',
       );
-      await retry(errand, {
+      const kept = await retry(errand, {
         state: giveUp ? 'undoing' : errand.state,
         afterMs: giveUp ? 0 : backoffMs,
         error: error instanceof Error ? error.message : String(error),
       });
+      if (!kept && errand.state === 'doing' && (await tooLate(errand)).done) return;
       throw error;
     }
   }

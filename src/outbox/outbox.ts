@@ -118,7 +118,7 @@ export function createOutbox(options: {
       if (!errand || errand.state === 'undone') throw notNow();
       if (errand.state === 'done') return errand;
       const mine = errand.state === 'doing' ? await rows.lease(id, true) : undefined;
-      if (mine) await worker.attempt(mine).catch(passRefusal);
+      if (mine && !(await inTime(worker.attempt(mine), giveUpAt))) throw notNow();
       if (performance.now() >= giveUpAt) throw notNow();
       if (!mine) await delay(25);
     }
@@ -179,13 +179,10 @@ export function createOutbox(options: {
           await delay(25);
         }
       }
-      const work = worker.attempt(errand).catch(passRefusal);
-      const ended = new AbortController();
-      const deadline = delay(deadlineMs, true, { ref: false, signal: ended.signal });
-      const late = await Promise.race([work, deadline]).finally(() => ended.abort());
-      if (late) {
+      const work = worker.attempt(errand);
+      if (!(await inTime(work, performance.now() + deadlineMs))) {
         if (ifInterrupted === 'finish' || (await rows.turnBack(errand))) throw notNow();
-        await work;
+        await work.catch(passRefusal);
       }
       return { answer, replayed: false };
     },
@@ -228,6 +225,17 @@ const notNow = () =>
     logCode: 'outbox_pending',
     retryAfterSeconds: 2,
   });
+
+/** Whether it ended in time; what goes on afterwards is its worker's. @throws what it rejects with in time. */
+async function inTime(work: Promise<void>, giveUpAt: number): Promise<boolean> {
+  const ended = new AbortController();
+  const deadline = delay(Math.max(0, giveUpAt - performance.now()), false, {
+    ref: false,
+    signal: ended.signal,
+  });
+  const done = work.then(() => true, passRefusal);
+  return Promise.race([done, deadline]).finally(() => ended.abort());
+}
 
 /** A refusal is the caller's answer; everything else is an outage, whatever it was. */
 function passRefusal(error: unknown): never {
