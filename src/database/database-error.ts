@@ -14,6 +14,7 @@ const UNAVAILABLE_STATES = new Set([
   '57P01',
   '57P02',
   '57P03',
+  '57P04', // the database was dropped
   '57P05',
   '58000',
   '58030', // input/output error
@@ -37,6 +38,8 @@ const NETWORK_CODES = new Set([
   'EDQUOT',
   'EIO',
   'EROFS',
+  'EMFILE',
+  'ENFILE',
 ]);
 
 const MESSAGES =
@@ -49,6 +52,8 @@ export function databaseCodeOf(error: unknown): string | undefined {
 }
 
 function isUnavailable(error: unknown): boolean {
+  // `WebAssembly.RuntimeError`: the embedded one has died in a statement, and answers nothing any more.
+  if ((error as Error | undefined)?.name === 'RuntimeError') return true;
   if (error instanceof AggregateError) return error.errors.some(isUnavailable);
   const code = databaseCodeOf(error);
   if (code && (UNAVAILABLE_STATES.has(code) || NETWORK_CODES.has(code) || /^08/.test(code))) return true;
@@ -60,7 +65,11 @@ function isUnavailable(error: unknown): boolean {
  * the way to it, the error itself for what is wrong with the statement (a duplicate key stays `23505`).
  */
 export function databaseErrorOf(error: unknown): unknown {
-  if (error instanceof UpstreamUnavailable || !isUnavailable(error)) return error;
+  return error instanceof UpstreamUnavailable || !isUnavailable(error) ? error : databaseOutage(error);
+}
+
+/** For whatever goes wrong on the way to a connection: certificates, file descriptors, names, passwords. */
+export function databaseOutage(error: unknown): UpstreamUnavailable {
   const code = databaseCodeOf(error);
   return new UpstreamUnavailable('database', code ?? 'connection lost', {
     cause: error,

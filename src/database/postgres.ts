@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Logger } from 'pino';
 import type { Database, Result, Transaction } from './database.ts';
-import { databaseErrorOf } from './database-error.ts';
+import { databaseErrorOf, databaseOutage } from './database-error.ts';
 import { createListener } from './postgres-listener.ts';
 import { refuseSilentRollback, refuseTransactionControl } from './statement.ts';
 
@@ -58,22 +58,23 @@ export function openPostgres(options: PostgresOptions): Database {
   async function onOneConnection<T>(
     work: (client: pg.PoolClient, giveUp: (error: Error) => void) => Promise<T>,
   ): Promise<T> {
-    let client: pg.PoolClient | undefined;
+    const client = await pool.connect().catch((error: unknown) => {
+      throw databaseOutage(error);
+    });
     let broken: Error | undefined;
     const onError = (error: Error) => {
       broken = error;
     };
+    client.on('error', onError);
     try {
-      client = await pool.connect();
-      client.on('error', onError);
       return await work(client, onError);
     } catch (error) {
       const mapped = databaseErrorOf(error);
       if (mapped !== error) broken ??= error as Error;
       throw mapped;
     } finally {
-      client?.off('error', onError);
-      client?.release(broken);
+      client.off('error', onError);
+      client.release(broken);
     }
   }
 
@@ -84,11 +85,7 @@ export function openPostgres(options: PostgresOptions): Database {
     kind: 'postgres',
     async query<Row>(sql: string, parameters: readonly unknown[] = []) {
       refuseTransactionControl(sql);
-      try {
-        return resultOf<Row>(await pool.query(sql, [...parameters]));
-      } catch (error) {
-        throw databaseErrorOf(error);
-      }
+      return onOneConnection((client) => run<Row>(client, sql, parameters));
     },
     script: (sql) =>
       onOneConnection(async (client, giveUp) => {

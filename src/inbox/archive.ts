@@ -24,6 +24,8 @@ export type LetterDetail = LetterRecord & {
 };
 
 const KEEP_MS = 30 * 24 * 3_600_000;
+/** On the embedded database others wait for so long. */
+const REMOVED_AT_ONCE = 1_000;
 const ID = /^\d{1,18}$/;
 
 const RECORD = `
@@ -138,7 +140,8 @@ export function createArchive(options: { database: Database; clock: Clock }) {
            UPDATE elp.letter_subject ls SET state = 'dropped' FROM chosen
            WHERE ls.letter_id = chosen.id AND ls.state IN ('open', 'dead')
          ), letters AS (
-           UPDATE elp.letter l SET status = 'dropped', settled_at = $${n + 1}, open_subjects = 0, dead_subjects = 0
+           UPDATE elp.letter l SET status = 'dropped', settled_at = $${n + 1}, open_subjects = 0, dead_subjects = 0,
+             body = CASE WHEN l.forget THEN '{"forgotten":true}' ELSE l.body END
            FROM chosen WHERE chosen.id = l.id RETURNING 1
          )
          SELECT count(*) AS count FROM letters`,
@@ -167,16 +170,20 @@ export function createArchive(options: { database: Database; clock: Clock }) {
 
     /** Settled letters go after 30 days, and the leases of subjects that nobody speaks of any more. */
     async removeOld(): Promise<number> {
-      const { rowCount } = await database.query(
-        `DELETE FROM elp.letter WHERE id IN (
-           SELECT id FROM elp.letter WHERE settled_at < $1 ORDER BY settled_at LIMIT 10000)`,
-        [new Date(clock.now() - KEEP_MS)],
-      );
+      let removed = 0;
+      for (let page = REMOVED_AT_ONCE; page === REMOVED_AT_ONCE; removed += page) {
+        const { rowCount } = await database.query(
+          `DELETE FROM elp.letter WHERE id IN (
+             SELECT id FROM elp.letter WHERE settled_at < $1 ORDER BY settled_at LIMIT $2)`,
+          [new Date(clock.now() - KEEP_MS), REMOVED_AT_ONCE],
+        );
+        page = rowCount;
+      }
       await database.query(
         `DELETE FROM elp.subject s WHERE s.lease_until IS NULL AND s.touches <= s.touches_done
            AND NOT EXISTS (SELECT 1 FROM elp.letter_subject ls WHERE ls.subject = s.subject)`,
       );
-      return rowCount;
+      return removed;
     },
   };
 }

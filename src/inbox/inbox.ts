@@ -217,9 +217,9 @@ export function createInbox(options: InboxOptions): Inbox {
       started = true;
       sweeper.start();
       cleaner = setInterval(() => {
-        archive
-          .removeOld()
-          .catch((error: unknown) => log.warn({ err: error }, 'inbox: old letters not removed'));
+        inBackground(archive.removeOld).catch((error: unknown) =>
+          log.warn({ err: error }, 'inbox: old letters not removed'),
+        );
       }, CLEAN_EVERY_MS);
       cleaner.unref();
       // What a process before this one left undone is due at once.

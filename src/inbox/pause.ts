@@ -48,8 +48,11 @@ export function createPause(options: { database: Database; clock: Clock; log: Lo
         log.error({ reason, manual }, 'the inbox is paused: letters are kept and nothing is worked');
     },
 
-    async resume(): Promise<boolean> {
-      const { rowCount } = await database.query('DELETE FROM elp.inbox_pause');
+    /** `byProbe`: what a person has paused meanwhile stays so. */
+    async resume({ byProbe = false } = {}): Promise<boolean> {
+      const { rowCount } = await database.query(
+        `DELETE FROM elp.inbox_pause${byProbe ? ' WHERE NOT manual' : ''}`,
+      );
       forget();
       if (rowCount > 0) log.info('the inbox works again');
       return rowCount > 0;

@@ -139,7 +139,7 @@ export function createSubjectDesk(options: {
 
     const outcome = await outcomeOf(lease).then((o) => (buriesNothingOf(o, lease) ? new RetryLater(o) : o));
     if (outcome instanceof PauseInbox) await pause.pause(outcome.message, false);
-    if (outcome === undefined && probe) await pause.resume();
+    if (outcome === undefined && probe) await pause.resume({ byProbe: true });
     const verdicts = lease.letters.map((letter) => verdictOf(letter, outcome));
     const settled = await settle(lease, verdicts, touchVerdictOf(lease, outcome));
     if (!settled) {

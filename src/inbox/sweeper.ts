@@ -44,7 +44,7 @@ export function createSweeper(options: {
       const [first] = await due(0, 1);
       if (!first) {
         // Nothing to try it with, so nothing can go wrong either.
-        await pause.resume();
+        await pause.resume({ byProbe: true });
         return 0;
       }
       await probe(first.subject);

@@ -1,6 +1,9 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
 import { databaseErrorOf } from '../../src/database/database-error.ts';
 import { openDatabase } from '../../src/database/open-database.ts';
+import { openPostgres } from '../../src/database/postgres.ts';
 import { UpstreamUnavailable } from '../../src/errors.ts';
 
 const coded = (code: string, message = 'x') => Object.assign(new Error(message), { code });
@@ -16,6 +19,12 @@ describe('what counts as an outage of the database', () => {
     ['no space for the embedded one', coded('ENOSPC')],
     ['refused on every address', new AggregateError([coded('ECONNREFUSED')], 'all')],
     ['cut off', new Error('Connection terminated unexpectedly')],
+    ['no file descriptors left', coded('EMFILE')],
+    ['dropped meanwhile', coded('57P04')],
+    [
+      'the embedded one has died in a statement',
+      Object.assign(new Error('unreachable'), { name: 'RuntimeError' }),
+    ],
     ['the embedded one has died', new Error('Aborted(). Build with -sASSERTIONS')],
   ])('%s is 503', (_name, error) => {
     expect(databaseErrorOf(error)).toBeInstanceOf(UpstreamUnavailable);
@@ -28,6 +37,31 @@ describe('what counts as an outage of the database', () => {
     ['a bug of ours', new TypeError('undefined is not a function')],
   ])('%s is not', (_name, error) => {
     expect(databaseErrorOf(error)).toBe(error);
+  });
+
+  it.each([
+    ['speaks no TLS', 'N', '?sslmode=verify-full'],
+    ['is no Postgres', 'HTTP/1.1 400 Bad Request\r\n\r\n', ''],
+  ])('a server that %s is one, and no error of ours', async (_name, says, parameters) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.end(says));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const database = openPostgres({
+      url: `postgres://nobody@127.0.0.1:${port}/none${parameters}`,
+      log: pino({ level: 'silent' }),
+      connectTimeoutMs: 2_000,
+    });
+    const fail = { status: 503, upstream: 'database' };
+    try {
+      await expect(database.query('SELECT 1')).rejects.toMatchObject(fail);
+      await expect(database.transaction(async (tx) => tx.query('SELECT 1'))).rejects.toMatchObject(fail);
+    } finally {
+      await database.close();
+      server.close();
+    }
   });
 
   it('a Postgres that is not there is told at the opening, soon', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createArchive } from '../../src/inbox/archive.ts';
 import { MAX_TRIES } from '../../src/inbox/backoff.ts';
 import { BuryLetters, PauseInbox, RetryLater } from '../../src/inbox/outcome.ts';
 import { openInbox } from '../support/inbox-desk.ts';
@@ -309,6 +310,22 @@ describe('pausing', () => {
     await world.inbox.drain();
     expect(subjects()).toEqual(['user:a']);
   });
+
+  it('also when a probe that was under way goes well afterwards', async () => {
+    world.behave = async () => Promise.reject(new PauseInbox('Permit refused our key'));
+    await world.post('user:a');
+    await world.inbox.drain();
+    const probed = Promise.withResolvers<void>();
+    world.behave = () => probed.promise;
+    world.clock.ms += 31_000;
+    const before = world.worked.length;
+    const draining = world.inbox.drain();
+    await until(() => world.worked.length > before);
+    await world.inbox.pause('maintenance');
+    probed.resolve();
+    await draining;
+    expect((await world.inbox.stats()).paused).toMatchObject({ reason: 'maintenance', manual: true });
+  });
 });
 
 describe('a lease', () => {
@@ -446,6 +463,32 @@ describe('operating', () => {
     expect(world.worked.at(-1)?.letters[0]?.payload).toEqual({ email: 'open@example.com' });
     expect(await bodies()).not.toContain('open@');
     expect(await bodies()).toContain('other@');
+  });
+
+  it('forgets a person also in letters that are dropped before they were worked', async () => {
+    await world.inbox.pause('keep it open');
+    await world.post('user:a', { body: { email: 'a@example.com' }, event: 'User.Deleted' });
+    await world.post('user:b', { body: { email: 'b@example.com' } });
+    await world.inbox.forgetPersonalData('a');
+    expect(await world.inbox.drop({ status: 'open' })).toBe(2);
+    const { rows } = await world.database.query<{ body: string }>('SELECT body FROM elp.letter ORDER BY id');
+    expect(rows.map(({ body }) => body)).toEqual(['{"forgotten":true}', '{"email":"b@example.com"}']);
+  });
+
+  it('keeps settled letters for thirty days, and removes all that are older', async () => {
+    await world.post('user:a');
+    await world.inbox.drain();
+    await world.database.query(
+      `INSERT INTO elp.letter (hash, event, created_at, received_at, body, status, settled_at)
+       SELECT decode(md5(n::text), 'hex'), 'User.Created', $1, $1, '{}', 'done', $1 FROM generate_series(1, 2500) n`,
+      [new Date(world.clock.ms - 2 * 86_400_000)],
+    );
+    const archive = createArchive(world);
+    world.clock.ms += 28 * 86_400_000;
+    expect(await archive.removeOld()).toBe(0);
+    world.clock.ms += 60_000;
+    expect(await archive.removeOld()).toBe(2_500);
+    expect((await only()).map(({ subjects: of }) => of)).toEqual([['user:a']]);
   });
 
   it('counts what an operator watches', async () => {
