@@ -1,7 +1,7 @@
 import diagnostics from 'node:diagnostics_channel';
 import { pino } from 'pino';
+import { boundMemory } from '../src/bounded-memory.ts';
 import { openDatabase } from '../src/database/open-database.ts';
-import { boundHeapGrowth } from '../src/heap-growth.ts';
 import { childOptions, sayReady } from './child.ts';
 import { peakRssMb, resetPeakRss, rssMb } from './peak-memory.ts';
 import { createSyncRoom } from './sync-room.ts';
@@ -17,7 +17,7 @@ type Options = {
 
 /** Two reconciles in a process of their own: what they cost in memory, calls and time. */
 // As the doors of the product do.
-boundHeapGrowth();
+boundMemory();
 const options = childOptions<Options>();
 const log = pino({ level: 'silent' });
 const database = await openDatabase({ ...options.database, log });

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { boundMemory } from './bounded-memory.ts';
 import { type Command, type CommandContext, UsageError } from './commands/command.ts';
 import { ConfigurationError } from './errors.ts';
-import { boundHeapGrowth } from './heap-growth.ts';
 
 /** Loaded when called: a help text need not wait for a database engine. */
 const commands: Readonly<Record<string, { summary: string; load(): Promise<Command> }>> = {
@@ -55,7 +55,7 @@ async function main(): Promise<number> {
   }
   const found = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!found) throw new UsageError(`there is no command "${name}"`);
-  boundHeapGrowth();
+  boundMemory();
   enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/compile'));
   const command = await found.load();
   if (parameters.some((parameter) => parameter === '--help' || parameter === '-h')) {

@@ -1,5 +1,6 @@
 import type { Config } from '../app/config.ts';
 import { demoSeed, type Seed } from '../emulators/seed.ts';
+import { isCloudPdp } from '../permit/call-budget.ts';
 
 const TOKEN = `sed 's/.*"token":"\\([^"]*\\)".*/\\1/'`;
 
@@ -34,7 +35,7 @@ function warningsOf({ mixed, production, permit, database }: Config): string[] {
   return [
     mixed && 'emulated Logto beside a real Permit: nothing is written to Permit',
     !permit.emulated &&
-      new URL(permit.pdpUrl).hostname === 'cloudpdp.api.permit.io' &&
+      isCloudPdp(permit.pdpUrl) &&
       'the cloud PDP answers 1,000 checks a minute: run a PDP container and set PERMIT_PDP_URL',
     production &&
       !database.url &&

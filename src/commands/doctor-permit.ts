@@ -1,5 +1,6 @@
 import { policy } from '../app/policy.ts';
 import { systemClock } from '../index.ts';
+import { isCloudPdp } from '../permit/call-budget.ts';
 import { createPolicyEnvironment } from '../permit/policy-environment.ts';
 import { askJson } from './ask-json.ts';
 import type { Finding } from './finding.ts';
@@ -70,7 +71,7 @@ export async function* permitChecks({ config }: Reached): AsyncGenerator<Finding
   } else {
     yield { part, state: 'ok', what: `decisions at ${pdpUrl}` };
   }
-  if (new URL(pdpUrl).hostname === 'cloudpdp.api.permit.io') {
+  if (isCloudPdp(pdpUrl)) {
     yield {
       part,
       state: 'warn',

@@ -2,6 +2,7 @@ import axios, { type AxiosInstance, isAxiosError } from 'axios';
 import { Permit } from 'permitio';
 import type { Clock } from '../clock.ts';
 import { DirectoryError } from '../sync/directory-error.ts';
+import { isCloudPdp } from './call-budget.ts';
 import { directoryFailureOf } from './directory-failure.ts';
 import { type CallClass, createThrottle, limitsOf } from './directory-throttle.ts';
 
@@ -28,7 +29,7 @@ const withoutSlash = (url: string) => url.replace(/\/+$/, '');
 
 /** 0 without a wait: the cloud PDP cannot wait for an update, and a PDP that is not named is not there. */
 function pdpWaitMsOf({ waitForSyncMs = 0, pdpUrl }: DirectoryApiOptions): number {
-  return pdpUrl && new URL(pdpUrl).hostname !== 'cloudpdp.api.permit.io' ? waitForSyncMs : 0;
+  return pdpUrl && !isCloudPdp(pdpUrl) ? waitForSyncMs : 0;
 }
 
 /** An instance of its own: the SDK's default has no deadline, follows redirects and reads without a limit. */

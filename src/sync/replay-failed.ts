@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { IdentitySource } from './ports.ts';
 
 /** Takes the exact body of a delivery that failed; resolves to what became of it. */
-export type ReplayDelivery = (delivery: { body: string; hookUrl: string }) => Promise<unknown>;
+export type ReplayDelivery = (delivery: { body: string }) => Promise<unknown>;
 
 /**
  * Logto keeps for a day what it could not deliver, and never tries again. Each of them goes into the inbox as if
@@ -20,7 +20,7 @@ export async function replayFailedDeliveries(options: {
   for (const hook of await identities.hooks()) {
     for (const { id, body } of await identities.failedDeliveries(hook.id, sinceMs)) {
       try {
-        const outcome = await replayDelivery({ body, hookUrl: hook.url });
+        const outcome = await replayDelivery({ body });
         if (outcome !== 'duplicate') replayed += 1;
       } catch (error) {
         // One body that cannot be read must not end the reconcile; the sync above has mended its effect.
