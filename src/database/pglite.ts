@@ -11,7 +11,7 @@ import { createTurns } from './turns.ts';
 const [BYTEA, INT8, TEXT, VARCHAR] = [17, 20, 25, 1043];
 
 /** Its own 128 MB of page cache come on top of the system's, in every process that opens a folder. */
-const small: PGliteOptions = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=32MB'] };
+const small: PGliteOptions = { startParams: [...PGlite.defaultStartParams, '-c', 'shared_buffers=8MB'] };
 
 /** The types that PGlite reads and writes otherwise than `pg`, brought to what `pg` does. */
 const sameTypesAsPostgres: PGliteOptions = {
