@@ -27,6 +27,7 @@ export function answerableDirectory(directory: Directory): Directory {
     deleteUser: (key) => answer(directory.deleteUser(key)),
     upsertTenant: (tenant, how) => answer(directory.upsertTenant(tenant, how)),
     deleteTenant: (key) => answer(directory.deleteTenant(key)),
+    hasTenant: (key) => answer(directory.hasTenant(key)),
     assign: (assignment, how) => answer(directory.assign(assignment, how)),
     unassign: (assignment) => answer(directory.unassign(assignment)),
     assignmentsOf: (user, tenant) => answer(directory.assignmentsOf(user, tenant)),

@@ -81,20 +81,21 @@ export function createErrandRows(options: { database: Database; clock: Clock; le
     },
 
     /**
-     * For a `do` that came to its end after its lease had passed to somebody else: it may have undone what they
-     * did. What the last errand of the topic (this one, without a topic) came to is brought about once more.
+     * For one that came to its end after its lease had passed to somebody else: it may have undone what they did.
+     * What the last errand of the topic (this one, without a topic) came to is brought about once more; one that is
+     * at it this moment may have been overtaken as well, and is done again.
      *
-     * @returns its id, or `undefined` when that is under way anyway.
+     * @returns its id, or `undefined` when nothing has to be done again.
      */
     async reopen(errand: Errand): Promise<string | undefined> {
       const { rows } = await database.query<{ id: string }>(
         `UPDATE elp.errand SET settled_at = NULL, lease_until = NULL, next_try_at = $3, fence = fence + 1,
-           state = CASE state WHEN 'done' THEN 'doing' ELSE 'undoing' END,
+           state = CASE WHEN state IN ('done', 'doing') THEN 'doing' ELSE 'undoing' END,
            if_interrupted = CASE state WHEN 'done' THEN 'finish' ELSE if_interrupted END
          WHERE id = (SELECT id FROM elp.errand WHERE id = $1 OR topic = $2 ORDER BY created_at DESC, id = $1 LIMIT 1)
-           AND state IN ('done', 'undoing', 'undone') AND NOT (id = $1 AND state = 'done')
+           AND (id <> $1 OR state IN ('undoing', 'undone') AND $4)
          RETURNING id`,
-        [errand.id, errand.topic, now()],
+        [errand.id, errand.topic, now(), errand.state === 'doing'],
       );
       return rows[0]?.id;
     },

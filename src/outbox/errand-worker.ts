@@ -49,11 +49,13 @@ export function createErrandWorker(options: {
         throw new UpstreamUnavailable('permit', 'done after its lease', { logCode: 'outbox_late' });
     } else {
       await handler.undo(errand.payload, { signal });
-      await database.transaction(async (tx) => {
-        if (!(await rows.settle(tx, errand, 'undone'))) return;
+      const settled = await database.transaction(async (tx) => {
+        if (!(await rows.settle(tx, errand, 'undone'))) return false;
         await rows.forgetKey(tx, errand.id);
         await handler.undone?.(errand.payload, tx);
+        return true;
       });
+      if (!settled) await tooLate(errand);
     }
   }
 
@@ -93,7 +95,7 @@ export function createErrandWorker(options: {
         afterMs: giveUp ? 0 : backoffMs,
         error: error instanceof Error ? error.message : String(error),
       });
-      if (!kept && errand.state === 'doing' && (await tooLate(errand)).done) return;
+      if (!kept && (await tooLate(errand)).done) return;
       throw error;
     }
   }

@@ -52,20 +52,24 @@ const hashOf = (request: unknown): string =>
  */
 export async function claimKey(tx: Queryable, once: Once, errandId: string): Promise<string | undefined> {
   const hash = hashOf(once.request);
-  const claimed = await tx.query(
-    'INSERT INTO elp.idempotency (principal, key, request_hash, errand_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
-    [once.principal, once.key, hash, errandId],
-  );
-  if (claimed.rowCount === 1) return undefined;
-  const { rows } = await tx.query<{ request_hash: string; errand_id: string }>(
-    'SELECT request_hash, errand_id FROM elp.idempotency WHERE principal = $1 AND key = $2',
-    [once.principal, once.key],
-  );
-  const first = rows[0];
-  if (first && first.request_hash !== hash) {
-    throw new Conflict('an idempotency key was used for two requests', {
-      detail: 'This Idempotency-Key was used before for another request.',
-    });
+  for (;;) {
+    const claimed = await tx.query(
+      'INSERT INTO elp.idempotency (principal, key, request_hash, errand_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+      [once.principal, once.key, hash, errandId],
+    );
+    if (claimed.rowCount === 1) return undefined;
+    const { rows } = await tx.query<{ request_hash: string; errand_id: string }>(
+      'SELECT request_hash, errand_id FROM elp.idempotency WHERE principal = $1 AND key = $2',
+      [once.principal, once.key],
+    );
+    const first = rows[0];
+    // Given back between the two statements, because its errand was undone: it is claimed anew.
+    if (!first) continue;
+    if (first.request_hash !== hash) {
+      throw new Conflict('an idempotency key was used for two requests', {
+        detail: 'This Idempotency-Key was used before for another request.',
+      });
+    }
+    return first.errand_id;
   }
-  return first?.errand_id;
 }

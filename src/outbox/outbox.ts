@@ -181,7 +181,8 @@ export function createOutbox(options: {
       }
       const work = worker.attempt(errand);
       if (!(await inTime(work, performance.now() + deadlineMs))) {
-        if (ifInterrupted === 'finish' || (await rows.turnBack(errand))) throw notNow();
+        // When nobody can say whether it was turned back, what becomes of it is the answer.
+        if (ifInterrupted === 'finish' || (await rows.turnBack(errand).catch(() => false))) throw notNow();
         await work.catch(passRefusal);
       }
       return { answer, replayed: false };

@@ -84,6 +84,13 @@ export function createDirectory(options: DirectoryApiOptions): Directory {
         call('delete', (permit) => permit.api.tenants.delete(key)),
       );
     },
+    async hasTenant(key) {
+      const present = await unless(
+        404,
+        call('read', (permit) => permit.api.tenants.get(key)),
+      );
+      return present !== undefined;
+    },
     async assign(assignment, how = {}) {
       await unless(
         409,

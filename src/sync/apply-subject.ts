@@ -52,6 +52,9 @@ type Given = {
   suspendedAtMs: number | undefined;
 };
 
+const isRefusal = (error: unknown): error is DirectoryError =>
+  error instanceof DirectoryError && error.kind === 'refused-input';
+
 const MOST_REPLANS = 5;
 
 export type Applied = { steps: readonly Step[]; state: SubjectState };
@@ -75,7 +78,7 @@ export function createApplySubject(options: ApplyOptions) {
     plan: SubjectPlan,
     reading: Pick<Reading, 'memberships' | 'markMs' | 'profileMarkMs'>,
     holder: Holder,
-    announcedAtMs: number | undefined,
+    { announcedAtMs, refused }: { announcedAtMs: number | undefined; refused: unknown },
   ): Promise<void> {
     const { state } = plan.record;
     const closed = {
@@ -83,9 +86,9 @@ export function createApplySubject(options: ApplyOptions) {
       snapshot: state === 'suspended' ? plan.record.snapshot : undefined,
       announced: state,
       announcedAtMs: Math.max(before.announcedAtMs, announcedAtMs ?? 0),
-      settled: true,
+      settled: refused === undefined,
       markMs: Math.max(before.markMs, reading.markMs),
-      profileMarkMs: Math.max(before.profileMarkMs, reading.profileMarkMs ?? 0),
+      profileMarkMs: Math.max(before.profileMarkMs, refused === undefined ? (reading.profileMarkMs ?? 0) : 0),
     };
     const kept = { userKey: key, grants: plan.keep, done: state === 'active' };
     const saveIn = (db: Queryable) => store.save(db, before, closed, holder.fence, kept);
@@ -110,17 +113,19 @@ export function createApplySubject(options: ApplyOptions) {
     try {
       await directory.assign(step.assignment, { onlyExisting: step.onlyExisting });
     } catch (error) {
-      // What went away during the suspension, an object or a whole tenant, cannot come back, and holds nothing up.
-      if (
-        !(
-          (step.onlyExisting || step.held) &&
-          error instanceof DirectoryError &&
-          error.kind === 'refused-input'
-        )
-      )
-        throw error;
+      if (!isRefusal(error) || !(await cannotComeBack(step, error))) throw error;
       log.warn({ role: step.assignment.role, cause: error.message }, 'a held role could not be restored');
     }
+  }
+
+  /** What went away during the suspension, an object or a whole tenant, holds nothing else up. */
+  async function cannotComeBack(
+    { assignment, onlyExisting, held }: Step & { do: 'assign' },
+    refusal: DirectoryError,
+  ): Promise<boolean> {
+    if (onlyExisting) return true;
+    // A 404 may also speak of a role that is not there yet.
+    return held && refusal.status === 404 && !(await directory.hasTenant(assignment.tenant));
   }
 
   return async function applySubject(given: Given): Promise<Applied> {
@@ -175,25 +180,45 @@ export function createApplySubject(options: ApplyOptions) {
     if (plan.record.state === 'active') onGiving(plan.record.snapshot ?? []);
     const announcedAtMs = await announce(given, plan.record.state);
 
-    // Organizations only, also of a member without a role, to whom somebody will want to give one there. A tenant of
-    // which Logto knows nothing is not ours to make.
-    for (const [key, name] of reading.tenants) {
-      if (key !== defaults.tenant && !gone.has(key)) await tenants.ensure({ key, name });
-    }
     let rolesTouched = false;
+    let refused: unknown;
+    const taking = plan.steps.filter((step) => step.do === 'unassign');
     try {
-      for (const step of plan.steps) {
+      for (const step of [...taking, 'tenants' as const, ...plan.steps.filter((s) => s.do !== 'unassign')]) {
         if (!(await holder.holdsLease())) throw new LeaseLost(id);
+        if (step === 'tenants') {
+          // After the taking: a tenant that the directory refuses must keep nobody in another one.
+          await makeTenants(reading, gone);
+          continue;
+        }
         rolesTouched ||= step.do !== 'sync-user';
-        await perform(step, key);
+        try {
+          await perform(step, key);
+        } catch (error) {
+          // Everything else about somebody who is there is done all the same, and only then is it a failure.
+          if (step.do !== 'sync-user' || !given.present || !isRefusal(error)) throw error;
+          refused = error;
+          continue;
+        }
         options.metrics.steps.inc({ step: step.do });
       }
     } finally {
       // Also when a later step fails: what an earlier one took away must not live on as a cached decision.
       if (rolesTouched) await options.onRolesChanged({ user: key });
     }
-    await close(record, key, plan, reading, holder, announcedAtMs);
+    await close(record, key, plan, reading, holder, { announcedAtMs, refused });
+    if (refused !== undefined) throw refused;
     return { steps: plan.steps, state: plan.record.state };
+  }
+
+  /**
+   * Organizations only, also of a member without a role, to whom somebody will want to give one there. A tenant of
+   * which Logto knows nothing is not ours to make.
+   */
+  async function makeTenants(reading: Reading, gone: ReadonlySet<string>): Promise<void> {
+    for (const [key, name] of reading.tenants) {
+      if (key !== defaults.tenant && !gone.has(key)) await tenants.ensure({ key, name });
+    }
   }
 
   /** A suspension that came and went unseen still ends the tokens of its time. */

@@ -87,28 +87,28 @@ function planActive(view: SubjectView, wanted: Wanted): SubjectPlan {
   const byLogto = new Set(wanted.roles?.map(assignmentId));
   const heldBack = new Set(record.snapshot?.map(assignmentId).filter((id) => !byLogto.has(id)));
   const target = new Map(grants.stay.map((a) => [assignmentId(a), a]));
+  const taking = present.assignments
+    .filter((a) => !target.has(assignmentId(a)))
+    .map((assignment): Step => ({ do: 'unassign', assignment }));
+  const giving = [...target.values()]
+    .filter((a) => !there.has(assignmentId(a)))
+    .map(
+      (assignment): Step => ({
+        do: 'assign',
+        assignment,
+        onlyExisting: Boolean(assignment.resourceInstance),
+        held: heldBack.has(assignmentId(assignment)),
+      }),
+    );
+  const profile = planUser(view.key, wanted.profile, present.user);
   return {
     record: { state: 'active', defaultDecided: grants.defaultDecided, snapshot: record.snapshot },
     keep: grants.keep,
     forget: grants.forget,
-    steps: [
-      // Taking before everything else: a profile that the directory refuses must not keep a role alive, and
-      // nobody holds the old and the new role at once for longer than need be.
-      ...present.assignments
-        .filter((a) => !target.has(assignmentId(a)))
-        .map((assignment): Step => ({ do: 'unassign', assignment })),
-      ...planUser(view.key, wanted.profile, present.user),
-      ...[...target.values()]
-        .filter((a) => !there.has(assignmentId(a)))
-        .map(
-          (assignment): Step => ({
-            do: 'assign',
-            assignment,
-            onlyExisting: Boolean(assignment.resourceInstance),
-            held: heldBack.has(assignmentId(assignment)),
-          }),
-        ),
-    ],
+    // A profile that the directory refuses must neither keep a role alive nor hold one back: it comes last, unless
+    // there is nobody yet to hold roles. Taking before giving: nobody holds the old and the new role at once for
+    // longer than need be.
+    steps: present.user ? [...taking, ...giving, ...profile] : [...profile, ...giving],
   };
 }
 

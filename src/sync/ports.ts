@@ -25,6 +25,7 @@ export interface Directory {
   /** `onlyNew`: one that is there keeps its name. */
   upsertTenant(tenant: { key: string; name: string }, how?: { onlyNew?: boolean }): Promise<void>;
   deleteTenant(key: string): Promise<void>;
+  hasTenant(key: string): Promise<boolean>;
   /** `onlyExisting`: an instance role on an instance that is gone is refused instead of creating the instance. */
   assign(assignment: Assignment, how?: { onlyExisting?: boolean }): Promise<void>;
   unassign(assignment: Assignment): Promise<void>;

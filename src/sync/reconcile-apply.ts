@@ -187,8 +187,13 @@ export async function applyPlan(
   await each('book', plan.forget, (part) => books.unmark(part));
   await each('book', plan.join, (part) => books.join(part));
   for (const { key, tenant } of plan.leave) {
-    await directory.unassignMany(await directory.assignmentsOf(key, tenant));
-    await books.leave(key, tenant);
+    const held = await directory.assignmentsOf(key, tenant);
+    const left = await inBulk(
+      [key],
+      () => directory.unassignMany(held),
+      () => (isMachine(key) ? held.map((one) => () => directory.unassign(one)) : []),
+    );
+    if (left) await books.leave(key, tenant);
     await options.onRolesChanged({ tenant });
   }
   await each('look', plan.look, async (part) => {

@@ -31,12 +31,17 @@ export function createRunLog(database: Database, clock: Clock) {
       );
       return rows[0] && { ...rows[0].report, finishedAt: rows[0].finished_at.toISOString() };
     },
-    /** When the last run that could change something began, however it ended. */
-    async lastBegunMs(): Promise<number | undefined> {
-      const { rows } = await database.query<{ started_at: Date }>(
-        'select started_at from elp.reconcile_run where not dry_run order by id desc limit 1',
+    /**
+     * When the last run that could change something ended, well or refused; one that died with its process or the
+     * database counts for nothing. `now` while one is under way.
+     */
+    async lastEndedMs(): Promise<number | undefined> {
+      const { rows } = await database.query<{ finished_at: Date | null; under_way: boolean }>(
+        `select (select finished_at from elp.reconcile_run where not dry_run and finished_at is not null
+                 order by id desc limit 1) as finished_at,
+                exists (select from elp.reconcile_lease where until > clock_timestamp()) as under_way`,
       );
-      return rows[0]?.started_at.getTime();
+      return rows[0]?.under_way ? clock.now() : rows[0]?.finished_at?.getTime();
     },
   };
 }

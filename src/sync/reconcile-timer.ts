@@ -62,7 +62,7 @@ export function createReconcileTimer(options: {
   }
 
   async function tick(): Promise<void> {
-    const last = await runs.lastBegunMs();
+    const last = await runs.lastEndedMs();
     if (last === undefined || clock.now() - last >= everyMinutes * 60_000) await request(0);
   }
 

@@ -321,6 +321,60 @@ describe('errands of one topic', () => {
   });
 });
 
+describe('an earlier errand of a topic that ends after its lease', () => {
+  it('does not win over one that has had its effect and was not settled yet', async () => {
+    const first = Promise.withResolvers<void>();
+    other.behaves(() => first.promise);
+    const given = turn('given', 'a');
+    await until(() => other.calls === 1);
+    nowMs += 31_000;
+    // The later one has taken it away; only its answer is still to come.
+    const answered = Promise.withResolvers<void>();
+    other.behaves(async () => undefined);
+    const later = newOutbox();
+    const revoke = other.revoke.bind(other);
+    other.revoke = async (name) => {
+      await revoke(name);
+      if (name === 'a') await answered.promise;
+    };
+    const taken = turn('taken', 'a', later);
+    await until(() => other.calls === 2);
+    first.resolve();
+    await expect(given).rejects.toMatchObject({ status: 503 });
+    expect(other.grants.has('a')).toBe(true);
+    answered.resolve();
+    await expect(taken).rejects.toMatchObject({ status: 503 });
+    nowMs += 1;
+    await outbox.drain();
+    expect(other.grants.has('a')).toBe(false);
+    expect(await outbox.stats()).toMatchObject({ open: 0 });
+  });
+
+  it('does not take away by its late undo what a later one gave', async () => {
+    const undoing = Promise.withResolvers<void>();
+    const revoke = other.revoke.bind(other);
+    let undone = 0;
+    other.revoke = async (name) => {
+      if (name === 'a' && ++undone === 1) await undoing.promise;
+      await revoke(name);
+    };
+    other.behaves(async () => Promise.reject(new PermissionDenied('not a member')));
+    await expect(turn('given', 'a')).rejects.toBeInstanceOf(PermissionDenied);
+    other.behaves(async () => undefined);
+    const draining = outbox.drain();
+    await until(() => undone === 1);
+    nowMs += 31_000;
+    await turn('given', 'a', newOutbox());
+    expect(other.grants).toContain('a');
+    undoing.resolve();
+    await draining;
+    nowMs += 1;
+    await outbox.drain();
+    expect(other.grants).toContain('a');
+    expect(await outbox.stats()).toMatchObject({ open: 0 });
+  });
+});
+
 describe('Idempotency-Key', () => {
   it('gives a repeated request the first answer and does nothing twice', async () => {
     const first = await make('a', { key: 'k' });

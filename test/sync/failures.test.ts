@@ -214,6 +214,108 @@ describe('a profile that the directory refuses', () => {
   });
 });
 
+describe('a profile that the directory refuses, and a role that changes with it', () => {
+  it('ends with the new role, and the old profile', async () => {
+    logto.organization('acme');
+    logto.member('acme', 'ann', 'editor');
+    await hand.register('bob');
+    await hand.register('ann');
+    await sync.settled();
+    logto.member('acme', 'ann', 'admin');
+    await hand.update('ann', { primaryEmail: 'bob@example.com' });
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['acme/admin', 'default/viewer']);
+    expect(facts.users.get('ann')).toMatchObject({ email: 'ann@example.com' });
+    expect(await sync.dead()).toBeGreaterThan(0);
+
+    // The books are closed all the same: what a person gives from now on stays.
+    logto.member('acme', 'ann');
+    await hand.update('ann', { primaryEmail: 'bob@example.com', name: 'Ann' });
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer']);
+    facts.grant('ann', 'acme', 'admin');
+    await hand.update('ann', { primaryEmail: 'ann@example.com' });
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['acme/admin', 'default/viewer']);
+    expect(facts.users.get('ann')).toMatchObject({ email: 'ann@example.com', first_name: 'Ann' });
+  });
+
+  it('holds no role back when a suspension ends', async () => {
+    await hand.register('bob');
+    await hand.register('ann');
+    await hand.suspend('ann');
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual([]);
+    logto.put('ann', { primaryEmail: 'bob@example.com' });
+    await hand.suspend('ann', false);
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer']);
+  });
+});
+
+describe('a tenant that the directory refuses', () => {
+  const refusing: FactsFault = ({ method, path, body }) =>
+    method === 'POST' && path.endsWith('/tenants') && JSON.stringify(body).includes('beta')
+      ? { status: 422, body: { error_code: 'INVALID_INPUT' } }
+      : undefined;
+
+  beforeEach(async () => {
+    logto.organization('acme');
+    logto.member('acme', 'ann', 'admin');
+    await hand.register('ann');
+    await sync.settled();
+    facts.setFault(refusing);
+    logto.organization('beta');
+    logto.member('beta', 'ann', 'viewer');
+  });
+
+  it('keeps no role alive that was taken in another one', async () => {
+    logto.member('acme', 'ann');
+    await hand.update('ann', {});
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer']);
+  });
+
+  it('keeps nobody in who is suspended', async () => {
+    await hand.suspend('ann');
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual([]);
+  });
+
+  it('does not end a reconcile before it has begun', async () => {
+    logto.put('bob');
+    await sync.sync.reconcile();
+    await sync.settled();
+    expect(facts.rolesOf('bob')).toEqual(['default/viewer']);
+    facts.setFault(undefined);
+    await sync.sync.reconcile();
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual(['acme/admin', 'beta/viewer', 'default/viewer']);
+  });
+});
+
+describe('a role that comes back after a suspension', () => {
+  it('is tried again when the directory does not know it just now', async () => {
+    await hand.register('ann');
+    await sync.settled();
+    facts.grant('ann', 'default', 'editor');
+    const before = facts.rolesOf('ann');
+    await hand.suspend('ann');
+    await sync.settled();
+    facts.setFault(({ method, path }) =>
+      method === 'POST' && path.endsWith('/role_assignments')
+        ? { status: 404, body: { error_code: 'NOT_FOUND' } }
+        : undefined,
+    );
+    await hand.suspend('ann', false);
+    await sync.settled();
+    expect(facts.rolesOf('ann')).toEqual([]);
+    facts.setFault(undefined);
+    await sync.later(hours(1));
+    expect(facts.rolesOf('ann')).toEqual(before);
+  });
+});
+
 describe('a worker whose lease is lost', () => {
   it('changes nothing: a later fence has written', async () => {
     await hand.register('ann');

@@ -163,11 +163,16 @@ describe('plan of one subject', () => {
     });
   });
 
-  it('takes roles before it writes a profile, which the directory may refuse', () => {
+  it('puts roles right before it writes a profile, which the directory may refuse', () => {
     const made = run(nobody(), wants({ roles: [{ tenant: 'acme', role: 'admin' }] }));
     const renamed = { key: 'u', email: 'new@example.com' };
-    const doing = (wanted: Wanted) => planSubject(view(made), wanted).steps.map((step) => step.do);
+    const doing = (wanted: Wanted, world = made) =>
+      planSubject(view(world), wanted).steps.map((step) => step.do);
     expect(doing(wants({ profile: renamed }))).toEqual(['unassign', 'sync-user']);
+    const other = { roles: [{ tenant: 'acme', role: 'editor' }] };
+    expect(doing(wants({ profile: renamed, ...other }))).toEqual(['unassign', 'assign', 'sync-user']);
+    // Nobody holds a role who is not there.
+    expect(doing(wants(other), nobody())).toEqual(['sync-user', 'assign', 'assign']);
     expect(doing(wants({ profile: renamed, state: 'suspended' }))).toEqual([
       'unassign',
       'unassign',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ReconcileRefused } from '../../src/sync/reconcile.ts';
 import { ReconcileBusy, takeReconcileLease } from '../../src/sync/reconcile-lease.ts';
+import { createRunLog } from '../../src/sync/reconcile-runs.ts';
 import { type Facts, startFacts } from '../support/sync-facts.ts';
 import { createLogtoHand, type SyncHarness, startSync } from '../support/sync-harness.ts';
 import { type Identities, startIdentities } from '../support/sync-identities.ts';
@@ -279,6 +280,30 @@ describe('reconcile', () => {
     await expect(reconcile()).rejects.toBeInstanceOf(ReconcileBusy);
     await lease.release();
     await expect(reconcile()).resolves.toMatchObject({ outcome: 'done' });
+  });
+
+  it('the next is due an hour after the last that ended, refused or not, and at once after one that died', async () => {
+    const runs = createRunLog(sync.database, sync.clock);
+    await reconcile({ dryRun: true });
+    await runs.begin(false);
+    expect(await runs.lastEndedMs()).toBeUndefined();
+
+    for (let i = 0; i < 12; i += 1) logto.put(`user${i}`);
+    await reconcile();
+    const endedMs = sync.clock.now();
+    sync.clock.advance(5_000);
+    expect(await runs.lastEndedMs()).toBe(endedMs);
+
+    logto.users.clear();
+    logto.put('stranger');
+    await expect(reconcile()).rejects.toBeInstanceOf(ReconcileRefused);
+    expect(await runs.lastEndedMs()).toBe(endedMs + 5_000);
+
+    sync.clock.advance(5_000);
+    const lease = await takeReconcileLease(sync.database);
+    expect(await runs.lastEndedMs()).toBe(sync.clock.now());
+    await lease.release();
+    expect(await runs.lastEndedMs()).toBe(endedMs + 5_000);
   });
 
   it('an interrupted run is taken up where it stopped', async () => {
