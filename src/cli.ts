@@ -45,6 +45,7 @@ const usage = [
 ].join('\n');
 
 const LAST_CHANCE_MS = 2_000;
+const SAME_CTRL_C_MS = 1_000;
 
 async function main(): Promise<number> {
   const [name = '', ...parameters] = process.argv.slice(2);
@@ -67,9 +68,17 @@ async function main(): Promise<number> {
 
 function contextOfProcess(): CommandContext {
   const { stdin, stdout, stderr } = process;
+  // A reader that has seen enough (`| head`) does not end what the command is in the middle of.
+  for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
   const ending = new AbortController();
+  let askedAtMs: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      const nowMs = performance.now();
+      // Asked twice: a person is waiting. But of one Ctrl-C the terminal tells, and npm again.
+      if (askedAtMs !== undefined && nowMs - askedAtMs > SAME_CTRL_C_MS) process.exit(130);
+      if (askedAtMs !== undefined) return;
+      askedAtMs = nowMs;
       ending.abort();
       // For a command that is in the middle of something.
       setTimeout(() => process.exit(130), LAST_CHANCE_MS).unref();

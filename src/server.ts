@@ -15,6 +15,7 @@ Exit: 0 ended by a signal, 1 could not start or close, 2 used or configured wron
 
 /** Longer than any single part of the shutdown takes. */
 const LAST_CHANCE_MS = 20_000;
+const SAME_CTRL_C_MS = 1_000;
 
 async function main(): Promise<void> {
   // Reading some hundred modules takes longer than anything they do; a folder that cannot be written is no matter.
@@ -25,12 +26,13 @@ async function main(): Promise<void> {
     import('./commands/read-environment.ts'),
     import('./commands/serve.ts'),
   ]);
+  const whenReady = closeOnSignal();
   const config = readConfig(readEnvironment(process.env));
   const log = pino({ level: config.logLevel });
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   const application = await serve({ config, version: versionOf(), log, say });
   say(application.banner);
-  closeOnSignal(application);
+  whenReady(application);
 }
 
 function versionOf(): string {
@@ -38,12 +40,24 @@ function versionOf(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-function closeOnSignal(application: Application): void {
-  let closing = false;
+/**
+ * From the first moment: to process 1 of a container a signal without a handler is none.
+ *
+ * @returns what is to be called once there is something to close; before that a signal ends the process at once,
+ *   which a start survives at any point.
+ */
+function closeOnSignal(): (application: Application) => void {
+  let application: Application | undefined;
+  let askedAtMs: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    // Asked twice: a person is waiting.
-    if (closing) process.exit(1);
-    closing = true;
+    const nowMs = performance.now();
+    if (askedAtMs !== undefined) {
+      // Asked twice: a person is waiting. But of one Ctrl-C the terminal tells, and npm again.
+      if (nowMs - askedAtMs > SAME_CTRL_C_MS) process.exit(1);
+      return;
+    }
+    askedAtMs = nowMs;
+    if (!application) process.exit(0);
     process.stdout.write(`\n${signal}: answering what is under way, then closing\n`);
     setTimeout(() => process.exit(1), LAST_CHANCE_MS).unref();
     application.close().then(
@@ -52,6 +66,9 @@ function closeOnSignal(application: Application): void {
     );
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return (ready) => {
+    application = ready;
+  };
 }
 
 async function fail(error: unknown): Promise<void> {

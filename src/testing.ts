@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { seedLogto } from './embedded/start-emulators.ts';
+import { credentialsOf } from './embedded/start-emulators.ts';
 import { createEmulatorClock, type EmulatorClock } from './emulators/control/emulator-clock.ts';
 import { type LogtoEmulator, startLogtoEmulator } from './emulators/logto/emulator.ts';
 import type { MintRequest } from './emulators/logto/mint-token.ts';
@@ -66,7 +66,11 @@ export type TestEmulators = {
   deliverTo(app: RequestListener): void;
   /** Moves both emulators, and whatever else was given this clock. */
   clock: EmulatorClock;
-  /** Back to the seed, without a restart: users, tokens' keys and servers live on. */
+  /**
+   * Both emulators back to the seed, without a restart: users, tokens' keys and servers live on. A gate keeps its own
+   * books: whom it knows as suspended or deleted stays so for it, by design. Use other users for the next test, or
+   * another gate.
+   */
   reset(): Promise<void>;
   close(): Promise<void>;
 };
@@ -96,12 +100,23 @@ export async function startEmulators(options: StartEmulatorsOptions = {}): Promi
   relay.unref();
   const baseUrl = `http://127.0.0.1:${(relay.address() as AddressInfo).port}`;
 
-  const seed = withRedirects(options.seed ?? demoSeed, baseUrl);
+  const wanted = options.seed ?? demoSeed;
+  const credentials = credentialsOf(wanted);
+  const seed = withRedirects(wanted, credentials.app?.id, baseUrl);
+  const closeRelay = async () => {
+    const closed = once(relay, 'close');
+    relay.close();
+    relay.closeAllConnections();
+    await closed;
+  };
   const permit = await startPermitEmulator({
     ...(options.observePermit ? { observe: options.observePermit } : {}),
     seed,
     clock,
     ...(options.policy ? { policy: options.policy } : {}),
+  }).catch(async (error: unknown) => {
+    await closeRelay();
+    throw error;
   });
   const logto = await startLogtoEmulator({
     seed,
@@ -109,6 +124,10 @@ export async function startEmulators(options: StartEmulatorsOptions = {}): Promi
     apiResource,
     webhookUrl: `${baseUrl}${webhookPath}`,
     webhookSigningKey: SIGNING_KEY,
+  }).catch(async (error: unknown) => {
+    // What stays open would keep the test runner from ending.
+    await Promise.all([permit.close(), closeRelay()]);
+    throw error;
   });
 
   return {
@@ -119,8 +138,8 @@ export async function startEmulators(options: StartEmulatorsOptions = {}): Promi
         endpoint: logto.url,
         apiResource,
         webhookSigningKeys: [SIGNING_KEY],
-        // An empty seed has neither application: no sessions, and the events' own data decides.
-        ...(seed.applications.length > 0 ? seedLogto : {}),
+        // Without such applications: no sessions, and the events' own data decides.
+        ...credentials,
       },
       permit: { apiKey: permit.keys.environment, pdpUrl: permit.pdpUrl, apiUrl: permit.url },
       database: {},
@@ -147,17 +166,14 @@ export async function startEmulators(options: StartEmulatorsOptions = {}): Promi
     async close() {
       await logto.close();
       await permit.close();
-      const closed = once(relay, 'close');
-      relay.close();
-      relay.closeAllConnections();
-      await closed;
+      await closeRelay();
     },
   };
 }
 
-function withRedirects(seed: Seed, baseUrl: string): Seed {
+function withRedirects(seed: Seed, appId: string | undefined, baseUrl: string): Seed {
   const applications = seed.applications.map((application) =>
-    application.id === seedLogto.app.id
+    application.id === appId
       ? {
           ...application,
           redirectUris: [`${baseUrl}/logto/sign-in-callback`],

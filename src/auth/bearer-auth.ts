@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { Unauthenticated } from '../errors.ts';
 import { bearerTokenBeside, bearerTokenOf } from './bearer-grammar.ts';
 import { principalOf, setPrincipal } from './principal.ts';
@@ -17,8 +17,7 @@ import type { Verifier } from './verifier.ts';
 export function createBearerAuth(verifier: Pick<Verifier, 'verify'>): () => RequestHandler {
   return function bearerAuth() {
     return async function bearerAuthentication(req, _res, next) {
-      // A session step before this one may have found the caller already.
-      const token = principalOf(req) ? bearerTokenBeside(req) : bearerTokenOf(req);
+      const token = tokenOf(req);
       if (token !== undefined) setPrincipal(req, await verifier.verify(token));
       if (!principalOf(req)) throw new Unauthenticated();
       next();
@@ -36,9 +35,14 @@ export function createBearerAuth(verifier: Pick<Verifier, 'verify'>): () => Requ
 export function createOptionalAuth(verifier: Pick<Verifier, 'verify'>): () => RequestHandler {
   return function optionalAuth() {
     return async function optionalAuthentication(req, _res, next) {
-      const token = bearerTokenOf(req);
+      const token = tokenOf(req);
       if (token !== undefined) setPrincipal(req, await verifier.verify(token));
       next();
     };
   };
+}
+
+/** A session step before this one may have found the caller already. */
+function tokenOf(req: Request): string | undefined {
+  return principalOf(req) ? bearerTokenBeside(req) : bearerTokenOf(req);
 }

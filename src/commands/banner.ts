@@ -81,5 +81,7 @@ function curlLines({ baseUrl, logto }: Config): string[] {
 function withoutPassword(url: string): string {
   const parsed = new URL(url);
   parsed.password = '';
+  // It may be a parameter as well.
+  parsed.search = '';
   return parsed.href;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { policy } from '../app/policy.ts';
 import { openDataFolder } from '../embedded/data-folder.ts';
-import { seedLogto } from '../embedded/start-emulators.ts';
+import { credentialsOf } from '../embedded/start-emulators.ts';
 import { startLogtoEmulator } from '../emulators/logto/emulator.ts';
 import { startPermitEmulator } from '../emulators/permit/start-permit-emulator.ts';
 import type { Seed } from '../emulators/seed.ts';
@@ -99,11 +99,14 @@ function announce(
   context.out('');
   context.out('Variables for an application that uses them:');
   context.out(`LOGTO_ENDPOINT=${logtoUrl}`);
-  if (seed.applications.length > 0) {
-    context.out(`LOGTO_APP_ID=${seedLogto.app.id}`);
-    context.out(`LOGTO_APP_SECRET=${seedLogto.app.secret}`);
-    context.out(`LOGTO_M2M_APP_ID=${seedLogto.management.appId}`);
-    context.out(`LOGTO_M2M_APP_SECRET=${seedLogto.management.appSecret}`);
+  const { app, management } = credentialsOf(seed);
+  if (app) {
+    context.out(`LOGTO_APP_ID=${app.id}`);
+    context.out(`LOGTO_APP_SECRET=${app.secret}`);
+  }
+  if (management) {
+    context.out(`LOGTO_M2M_APP_ID=${management.appId}`);
+    context.out(`LOGTO_M2M_APP_SECRET=${management.appSecret}`);
   }
   context.out(`PERMIT_API_KEY=${keys.environment}`);
   context.out(`PERMIT_API_URL=${permitUrl}`);

@@ -51,7 +51,7 @@ gave in Permit are left alone.
                       allowed. Takes a percentage or a fraction.
 
 A person sees a plan and a progress bar; otherwise each line is JSON.
-Exit: 0 done, 1 differences (dry run), refused or failed, 2 used wrongly.`,
+Exit: 0 done, 1 differences (dry run), refused or failed, 2 used or configured wrongly.`,
 
   async run(parameters, context) {
     const { values } = readParameters(parameters, {
@@ -146,6 +146,11 @@ function show(found: Report, context: CommandContext): void {
 
 function failed(error: unknown, context: CommandContext): number {
   const { name, message, report: refused } = error as Error & { report?: unknown };
+  // Also from the running application, which tells names and words.
+  if (name === 'ConfigurationError') {
+    context.err(message);
+    return 2;
+  }
   const parsed = report.safeParse(refused);
   if (parsed.success) show(parsed.data, context);
   if (name === 'ReconcileBusy') context.err('Another reconcile is running; try again when it has ended.');

@@ -70,7 +70,11 @@ export async function serve(options: {
     let listener: RequestListener = answerWhileStarting;
     const server = createLimitedServer((req, res) => listener(req, res));
     let startClosing: () => void = () => undefined;
-    const graceful = createGracefulClose(server, { onClosing: () => startClosing() });
+    const graceful = createGracefulClose(server, {
+      onClosing: () => startClosing(),
+      // For whoever asks the readiness and sends requests accordingly.
+      ...(config.production ? { readinessDelayMs: 1_000, forceAfterMs: 8_000 } : {}),
+    });
     const embeds = !databaseUrl || config.logto.emulated || config.permit.emulated;
     if (embeds) openDataFolder(dataDir);
     const port = await listen(server, config.port, config.host);

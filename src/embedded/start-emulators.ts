@@ -40,6 +40,19 @@ export const seedLogto: Omit<EmbeddedLogto, 'endpoint'> = {
   },
 };
 
+/** The credentials that a seed's own applications give; without such an application there is none. */
+export function credentialsOf(seed: Seed): Partial<Omit<EmbeddedLogto, 'endpoint'>> {
+  const app = seed.applications.find(({ type, secret }) => type === 'Traditional' && secret !== undefined);
+  const management = seed.applications.find(({ managementApi }) => managementApi);
+  const { resource } = seedLogto.management;
+  return {
+    ...(app?.secret ? { app: { id: app.id, secret: app.secret } } : {}),
+    ...(management?.secret
+      ? { management: { appId: management.id, appSecret: management.secret, resource } }
+      : {}),
+  };
+}
+
 /**
  * Starts what has no address of its own: a Logto and a Permit.io on this machine, with the demo people.
  *

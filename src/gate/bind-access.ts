@@ -22,6 +22,8 @@ type Common = { database: Database; defaultTenant: string; clock: Clock; log: Lo
 const WAIT_FOR_SYNC_MS = 2_000;
 /** Counting these would lock out whoever shares an address with a sender, or the orchestrator itself. */
 const UNCOUNTED = new Set(['/livez', '/readyz']);
+/** Sent once and never again, without a caller: strangers at the same address must not use up its share. */
+const SIGNED_ONCE = '/logto/backchannel-logout';
 
 /** May they: decisions, the directory behind them, and how many requests anybody has. */
 export function bindAccess(options: GateOptions<PolicyInput>, common: Common) {
@@ -69,6 +71,7 @@ export function bindAccess(options: GateOptions<PolicyInput>, common: Common) {
         log,
         database,
         exempt: (req) => UNCOUNTED.has(req.path) || req.path.startsWith('/api/webhooks/'),
+        apart: (req) => req.path === SIGNED_ONCE,
         knownCallerOf,
       }),
     start: () => checker.start(),

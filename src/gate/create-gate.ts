@@ -168,6 +168,8 @@ export function createGate<const P extends PolicyInput>(options: GateOptions<P>)
     metrics,
     log,
     async start({ work = true } = {}) {
+      // Clients and workers that were closed stay closed: it would be ready and decide nothing.
+      if (stopping) throw new Error('this gate was stopped: make a new one with createGate()');
       await deferred.open();
       try {
         await migrate(database, [...gateMigrations, ...(options.migrations ?? [])]);
@@ -176,7 +178,8 @@ export function createGate<const P extends PolicyInput>(options: GateOptions<P>)
         rateLimits.start();
         ready = true;
       } catch (error) {
-        await stopAll();
+        stopping ??= stopAll();
+        await stopping;
         throw error;
       }
     },

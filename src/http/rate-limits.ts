@@ -17,6 +17,8 @@ export type RateLimitsOptions = {
   database?: Database;
   /** Requests that are never counted or refused: probes, signed webhooks. */
   exempt?: (req: Request) => boolean;
+  /** Requests that are counted by address as well, but not together with the others of that address. */
+  apart?: (req: Request) => boolean;
   /**
    * Key of a caller whom this process has verified before. Where the address is used up it is counted as that
    * principal, and so neither locked out by a flood from behind the same address nor free where nothing is verified.
@@ -50,7 +52,15 @@ export type RateLimits = {
  * app.get('/api/me', bearerAuth(), limits.perPrincipal(), showMe);
  */
 export function createRateLimits(options: RateLimitsOptions): RateLimits {
-  const { perMinute, clock, log, database, exempt = () => false, knownCallerOf } = options;
+  const {
+    perMinute,
+    clock,
+    log,
+    database,
+    exempt = () => false,
+    apart = () => false,
+    knownCallerOf,
+  } = options;
   if (perMinute <= 0) return noLimits();
   const rateWindow = createRateWindow({ points: perMinute, clock });
   const share = database && createRateShare({ database, rateWindow, log });
@@ -60,7 +70,7 @@ export function createRateLimits(options: RateLimitsOptions): RateLimits {
     perAddress() {
       return async function addressLimit(req, res, next) {
         if (exempt(req)) return next();
-        let key = addressKeyOf(req.ip);
+        let key = `${addressKeyOf(req.ip)}${apart(req) ? ' signed' : ''}`;
         let waitSeconds = await rateWindow.waitSecondsFor(key);
         const caller = waitSeconds > 0 ? knownCallerOf?.(req) : undefined;
         if (caller !== undefined) {

@@ -51,7 +51,14 @@ export function applyServerLimits(server: Server, limits: ServerLimits = {}): Se
   server.timeout = limits.socketIdleMs ?? SOCKET_IDLE_MS;
   // Zero is "no limit": Node would drop the headers above it silently. `requestShape` refuses them instead.
   server.maxHeadersCount = 0;
-  server.on('clientError', answerClientError);
+  const answers = new WeakMap<Socket, ServerResponse>();
+  server.prependListener('request', (req, res) => answers.set(req.socket, res));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const underWay = answers.get(socket);
+    // A second answer in the middle of one that is going out would be read as part of it.
+    if (underWay?.headersSent && !underWay.writableFinished) socket.destroy();
+    else answerClientError(error, socket);
+  });
   server.on('checkExpectation', (_req, res) =>
     answer(res, new ProblemError(417, 'expectation_failed', 'Expectation failed', 'not 100-continue')),
   );

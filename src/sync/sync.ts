@@ -4,7 +4,7 @@ import type { Principal } from '../auth/principal.ts';
 import type { Clock } from '../clock.ts';
 import { inBackground } from '../database/background.ts';
 import type { Database } from '../database/database.ts';
-import { UpstreamUnavailable } from '../errors.ts';
+import { ConfigurationError, UpstreamUnavailable } from '../errors.ts';
 import type { SubjectWork } from '../inbox/letter.ts';
 import type { Queue } from '../inbox/queue.ts';
 import { type Consequences, createApplySubject } from './apply-subject.ts';
@@ -108,7 +108,11 @@ export function createSync(options: SyncOptions): Sync {
   });
 
   async function run(how: ReconcileOptions = {}): Promise<ReconcileReport> {
-    if (!reconcile) throw new Error('a reconcile needs the Management API');
+    if (!reconcile) {
+      throw new ConfigurationError([
+        'LOGTO_M2M_APP_ID, LOGTO_M2M_APP_SECRET are missing: a reconcile reads all of Logto through its Management API. Example: LOGTO_M2M_APP_ID=management0000000000a',
+      ]);
+    }
     const stop = metrics.reconcileSeconds.startTimer();
     try {
       const report = await inBackground(() => reconcile.run(how));

@@ -55,6 +55,19 @@ describe('optional authentication', () => {
   });
 });
 
+describe('optional authentication behind a session', () => {
+  const signedIn: RequestHandler = async (req, _res, next) => {
+    setPrincipal(req, { ...(await harness.verifier.verify(harness.token({}))), via: 'session' });
+    next();
+  };
+
+  it('lets the signed-in pass beside a scheme of somebody else, and refuses a bad token all the same', async () => {
+    const ask = await protectedBy(signedIn, createOptionalAuth(harness.verifier)());
+    expect(await ask(['Authorization: Basic YTpi'])).toMatchObject({ status: 200, runs: 1 });
+    expect(await ask(bearer({ exp: 1 }))).toMatchObject({ status: 401, runs: 0 });
+  });
+});
+
 describe('bearer authentication behind a step that found the caller already', () => {
   const found =
     (claims: Record<string, unknown> = {}): RequestHandler =>

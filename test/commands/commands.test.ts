@@ -16,6 +16,7 @@ import { type Application, serve } from '../../src/commands/serve.ts';
 import { startPermitEmulator } from '../../src/emulators/permit/start-permit-emulator.ts';
 import { blocksOf } from '../support/app-documents.ts';
 import { environmentFor, runEntry } from '../support/app-process.ts';
+import { execFile } from '../support/child-process.ts';
 import { until } from '../support/until.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'elp-commands-'));
@@ -353,6 +354,15 @@ describe('the command line', () => {
     expect([help.code, help.stdout]).toEqual([0, expect.stringMatching(/^Usage: logto-permit inbox list/)]);
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringMatching(/no command "invent"/)]);
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/--wrong/)]);
+  });
+
+  it('goes on to its end when its reader has seen enough', async () => {
+    const line = `"${process.execPath}" --conditions=source --disable-warning=ExperimentalWarning src/cli.ts routes | head -1; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = await execFile('bash', ['-c', line], {
+      env,
+      cwd: join(import.meta.dirname, '../..'),
+    });
+    expect([stdout.trim().split('\n').at(-1), stderr]).toEqual(['0', '']);
   });
 
   it.each([doctorCommand, inboxCommand, policyCommand, reconcileCommand, routesCommand, emulatorsCommand])(

@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { readConfig } from '../../src/app/config.ts';
+import { bannerOf } from '../../src/commands/banner.ts';
 import { explainedFailure } from '../../src/commands/explain-failure.ts';
 import { readEnvironment } from '../../src/commands/read-environment.ts';
+import { reconcileCommand } from '../../src/commands/reconcile.ts';
 import { serve } from '../../src/commands/serve.ts';
 import { answerWhileStarting } from '../../src/commands/starting-answer.ts';
 import { openDataFolder } from '../../src/embedded/data-folder.ts';
@@ -109,5 +111,40 @@ describe('while it starts', () => {
     expect(problem.instance).toBe(ready.headers.get('x-request-id'));
     server.close();
     server.closeAllConnections();
+  });
+});
+
+describe('what the banner tells', () => {
+  it('is where the database is, and no password, wherever it stands', () => {
+    const config = readConfig({
+      DATABASE_URL: 'postgres://me:s3cr3t@db.example/app?password=s3cr3t&sslmode=verify-full',
+    });
+    const banner = bannerOf({ config, version: '0.0.0', tookMs: 1, metricsUrl: undefined });
+    expect(banner).toContain('postgres://me@db.example/app');
+    expect(banner).not.toContain('s3cr3t');
+  });
+});
+
+describe('a reconcile without a Management API', () => {
+  it('is a wrong configuration', async () => {
+    const err: string[] = [];
+    const dataDir = join(folder, 'no-management');
+    await (await openDatabase({ dataDir, log: pino({ level: 'silent' }) })).close();
+    const code = await reconcileCommand.run(['--dry-run'], {
+      env: {
+        DATA_DIR: dataDir,
+        LOGTO_ENDPOINT: 'http://127.0.0.1:9',
+        LOGTO_API_RESOURCE: 'http://localhost:3000/api',
+        LOGTO_WEBHOOK_SIGNING_KEYS: 'a-key-of-this-test',
+      },
+      out: () => undefined,
+      err: (line) => void err.push(line),
+      isTerminal: false,
+      status: () => undefined,
+      ask: async () => false,
+      version: '0.0.0',
+      signal: new AbortController().signal,
+    });
+    expect([code, err.join()]).toEqual([2, expect.stringMatching(/LOGTO_M2M_APP_ID/)]);
   });
 });

@@ -2,8 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import express from 'express';
 import { pino } from 'pino';
 import request from 'supertest';
+import { demoSeed, type Seed } from '../../src/emulators/seed.ts';
 import { gateMigrations } from '../../src/gate/gate-migrations.ts';
-import { ConfigurationError, createGate, definePolicy, problemDetails } from '../../src/index.ts';
+import {
+  ConfigurationError,
+  createGate,
+  definePolicy,
+  problemDetails,
+  UpstreamUnavailable,
+} from '../../src/index.ts';
 import { startEmulators } from '../../src/testing.ts';
 import { openTestDatabase } from '../support/database.ts';
 
@@ -125,6 +132,42 @@ describe('createGate', () => {
     expect((await request(app).get('/readyz')).status).toBe(503);
     await database.close();
     await emulators.close();
+  });
+
+  it('is not started again once it has stopped or could not start: it would be ready and decide nothing', async () => {
+    const emulators = await startEmulators({ policy });
+    const stopped = createGate({ ...emulators.gate, policy, log });
+    await stopped.start();
+    await stopped.stop();
+    await expect(stopped.start()).rejects.toThrow(/make a new one/);
+
+    const database = await openTestDatabase([...gateMigrations]);
+    const { transaction } = database;
+    database.transaction = async () => {
+      throw new UpstreamUnavailable('database', 'a blip');
+    };
+    const failed = createGate({ ...emulators.gate, policy, database, log });
+    await expect(failed.start()).rejects.toThrow(/a blip/);
+    database.transaction = transaction;
+    await expect(failed.start()).rejects.toThrow(/make a new one/);
+    await database.close();
+    await emulators.close();
+  });
+
+  it('has the credentials of a seed’s own applications, and none of others', async () => {
+    const own = { id: 'machine00000000000000', name: 'Mine', secret: 's', type: 'MachineToMachine' } as const;
+    const credentials = async (applications: Seed['applications']) => {
+      const emulators = await startEmulators({ policy, seed: { ...demoSeed, applications } });
+      await emulators.close();
+      const { app, management } = emulators.gate.logto;
+      return [app?.id, management?.appId];
+    };
+    expect(await credentials(demoSeed.applications)).toEqual([
+      'webapp00000000000000a',
+      'management0000000000a',
+    ]);
+    expect(await credentials([own])).toEqual([undefined, undefined]);
+    expect(await credentials([{ ...own, managementApi: true }])).toEqual([undefined, own.id]);
   });
 
   it('writes nothing to Permit when it is told so', async () => {

@@ -162,6 +162,15 @@ describe('e-rate limit', () => {
     );
   });
 
+  it('what is counted apart is not used up by others of its address, and has its own end', async () => {
+    nextWindow();
+    const { ask } = await startLimited({ apart: (req) => req.path === '/api/webhooks/logto' });
+    expect((await statuses(LIMIT + 1, () => ask())).at(-1)).toBe(429);
+    const signed = () => ask([], '/api/webhooks/logto');
+    expect(await statuses(LIMIT, signed)).toEqual(Array(LIMIT).fill(200));
+    expect((await signed()).status).toBe(429);
+  });
+
   it('zero switches them off', async () => {
     nextWindow();
     const { ask, limits } = await startLimited({ perMinute: 0 });

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type HttpApp, startHttpApp } from '../support/http-app.ts';
 import { exchange, openSocket, type RawAnswer, sendRaw } from '../support/http-raw.ts';
+import { until } from '../support/until.ts';
 
 let app: HttpApp;
 let secretRuns = 0;
@@ -37,6 +39,35 @@ const json = (body: string, type = 'application/json') => ({
   path: '/echo',
   headers: [`Content-Type: ${type}`],
   body,
+});
+
+describe('rubbish behind a request whose answer is going out', () => {
+  it('is answered by the end of the connection, never by a second answer inside the first', async () => {
+    const begun = Promise.withResolvers<void>();
+    const slow = await startHttpApp({
+      routes(express) {
+        express.get('/stream', (_req, res) => {
+          res.write('first half');
+          begun.resolve();
+        });
+      },
+    });
+    const socket = await openSocket(slow.port);
+    let said = '';
+    socket
+      .on('error', () => undefined)
+      .on('data', (chunk) => {
+        said += chunk;
+      });
+    const ended = once(socket, 'close');
+    socket.write('GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await begun.promise;
+    await until(() => said.includes('first half'));
+    socket.write('\0rubbish\r\n\r\n');
+    await ended;
+    expect(said).not.toContain('400');
+    await slow.close();
+  });
 });
 
 describe('e-sizes', () => {

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Router } from 'express';
 import { Counter, Registry } from 'prom-client';
 import { type HealthCheck, health } from '../../src/http/health.ts';
 import { createMetricsServer, metricsRoute } from '../../src/http/metrics-route.ts';
@@ -115,6 +116,24 @@ describe('metrics', () => {
     );
     expect(answer.body).toContain('route="none",status="404"');
     expect(answer.body).not.toContain('nowhere');
+  });
+
+  it('grow to a limit where a mount has a parameter, which is the caller’s own text', async () => {
+    const registry = registryWith();
+    const app = await startHttpApp({
+      routes(express) {
+        express.use(requestLog({ log: silentLog, metrics: registry }));
+        const notes = Router();
+        notes.get('/notes', (_req, res) => void res.json({}));
+        express.use('/t/:tenant', notes);
+        express.get('/metrics', metricsRoute(registry));
+      },
+    });
+    apps.push(app);
+    for (let i = 0; i < 520; i += 1) await fetch(`${app.url}/t/x${i}/notes`).then((answer) => answer.text());
+    const { body } = await sendRaw(app.port, { path: '/metrics' });
+    expect(body.match(/_count\{method="GET",route="\/t\/x/g)).toHaveLength(500);
+    expect(body).toContain('_count{method="GET",route="other",status="200"} 20');
   });
 
   it('have a port of their own that answers nothing else', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { Permit } from 'permitio';
 import { environmentFor, freshToken, type RunningApp, runEntry, startApp } from '../support/app-process.ts';
 import { openVisitor } from '../support/app-visitor.ts';
-import { execFile } from '../support/child-process.ts';
+import { execFile, spawn } from '../support/child-process.ts';
 import { until } from '../support/until.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'elp-process-'));
@@ -167,6 +167,28 @@ describe('npm start as a process of its own', () => {
     expect(statuses).toEqual([200, 200, 200, 200, 200]);
     expect(await code).toBe(0);
     expect(() => readFileSync(join(dataDir, 'run.json'))).toThrow('ENOENT');
+  }, 60_000);
+});
+
+describe('a signal', () => {
+  it('ends a start that is under way, and a Ctrl-C that is told twice is one', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'elp-signal-'));
+    const early = spawn(
+      process.execPath,
+      ['--conditions=source', join(import.meta.dirname, '../../src/server.ts')],
+      { cwd: folder, env: environmentFor(folder), stdio: 'ignore' },
+    );
+    const ended = once(early, 'close');
+    await until(() => existsSync(join(folder, 'secrets.json')));
+    early.kill('SIGTERM');
+    // To process 1 of a container a signal that nobody handles is none.
+    expect(await ended).toEqual([0, null]);
+
+    const running = await startApp(folder);
+    running.child.kill('SIGINT');
+    expect(await running.kill('SIGINT')).toBe(0);
+    expect(running.output()).toMatch(/SIGINT: answering what is under way/);
+    rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 });
 
