@@ -1,9 +1,11 @@
 import { type ErrorRequestHandler, json, type RequestHandler, Router } from 'express';
 import { ZodError, z } from 'zod';
 import { createControlGuard } from './control-guard.ts';
+import { ControlRefusal } from './control-refusal.ts';
 import { type Clock, createEmulatorClock, type EmulatorClock } from './emulator-clock.ts';
 import { createFaults, type FaultRule } from './faults.ts';
 import { createHostGuard } from './host-guard.ts';
+import { isTooDeep } from './json-depth.ts';
 import { notEmulated } from './not-emulated.ts';
 import { createRequestLog, type RecordedRequest } from './request-log.ts';
 
@@ -58,7 +60,7 @@ export function createControl(options: ControlOptions): Control {
   }
 
   const endpoints = Router();
-  endpoints.use(createControlGuard(options.allowedOrigins), json({ limit: '5mb' }));
+  endpoints.use(createControlGuard(options.allowedOrigins), json({ limit: '5mb' }), refuseDeepBodies);
   endpoints.get('/state', (_req, res) => {
     res.json({
       emulator: options.name,
@@ -100,6 +102,12 @@ export function createControl(options: ControlOptions): Control {
     close: faults.stop,
   };
 }
+
+/** A fault's body is answered from a timer, and a seed is walked: both must be of a depth that can be. */
+const refuseDeepBodies: RequestHandler = function refuseDeepBodies(req, _res, next) {
+  if (isTooDeep(req.body)) throw new ControlRefusal(400, 'invalid_input', 'The body is nested too deeply.');
+  next();
+};
 
 const clockSchema = z.strictObject({ offsetSeconds: z.number() });
 

@@ -26,14 +26,14 @@ export function createRequestLog({ clock, limit = LIMIT }: { clock: Clock; limit
   const recordRequests: RequestHandler = function recordRequests(req, res, next) {
     if (req.path.startsWith('/_emulator/')) return next();
     const startedAt = performance.now();
-    const [path = '', query = ''] = req.originalUrl.split('?', 2);
+    const mark = req.originalUrl.indexOf('?');
     lastId += 1;
     const entry: RecordedRequest = {
       id: lastId,
       at: new Date(clock.now()).toISOString(),
       method: req.method,
-      path,
-      query,
+      path: mark < 0 ? req.originalUrl : req.originalUrl.slice(0, mark),
+      query: mark < 0 ? '' : req.originalUrl.slice(mark + 1),
       headers: headersOf(req.headers),
     };
     entries.push(entry);
@@ -73,6 +73,11 @@ function shortened(authorization: string): string {
 
 function bodyOf(body: unknown): unknown {
   if (body === undefined || Buffer.isBuffer(body)) return undefined;
-  const json = JSON.stringify(body) ?? '';
-  return json.length <= BODY_LIMIT_CHARS ? body : `${json.slice(0, BODY_LIMIT_CHARS)}…`;
+  try {
+    const json = JSON.stringify(body) ?? '';
+    return json.length <= BODY_LIMIT_CHARS ? body : `${json.slice(0, BODY_LIMIT_CHARS)}…`;
+  } catch {
+    // Nested too deeply to be written. This runs in a listener, where an error would end the process.
+    return '…';
+  }
 }

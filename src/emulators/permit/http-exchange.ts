@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isTooDeep } from '../control/json-depth.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024 * 1024;
 
@@ -16,9 +17,14 @@ export async function readBytes(req: IncomingMessage): Promise<Buffer | undefine
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws TypeError for bytes that are no UTF-8: what replaces them must not become part of a key. */
-export function textOf(bytes: Buffer): string {
-  return utf8.decode(bytes);
+/**
+ * @throws TypeError for bytes that are no UTF-8: what replaces them must not become part of a key. SyntaxError
+ *   for what is no JSON, or nested deeper than it could be written again.
+ */
+export function jsonOf(bytes: Buffer): unknown {
+  const json: unknown = JSON.parse(utf8.decode(bytes));
+  if (isTooDeep(json)) throw new SyntaxError('recursion limit exceeded');
+  return json;
 }
 
 export function sendJson(res: ServerResponse, status: number, body: unknown, headers: object = {}): void {

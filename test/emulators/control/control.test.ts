@@ -179,6 +179,20 @@ describe('clock, requests, reset', () => {
     expect(second).toMatchObject({ path: '/nothing', status: 501 });
   });
 
+  it('survives a body that cannot be written, and keeps a query whole', async () => {
+    const send = (body: string) =>
+      fetch(`${url}/things/1?a=1?2`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      });
+    expect((await send(`${'['.repeat(6000)}${']'.repeat(6000)}`)).status).toBe(201);
+    expect((await send('[[]]')).status).toBe(201);
+    const [written, deep] = control.requests();
+    expect(deep).toMatchObject({ path: '/things/1', query: 'a=1?2', status: 201, body: '…' });
+    expect(written).toMatchObject({ body: [[]] });
+  });
+
   it('keeps the newest 500 requests', async () => {
     for (let n = 0; n < 510; n += 1) await post(`/things/${n}`);
     const log = control.requests();

@@ -4,7 +4,7 @@ import { decide, type EngineDecision } from '../engine/decide.ts';
 import { explain } from '../engine/explain.ts';
 import type { EngineOptions, EngineQuestion } from '../engine/question.ts';
 import type { World } from '../engine/roles.ts';
-import { isJson, readBytes, rememberBody, sendJson, sendText, textOf } from '../http-exchange.ts';
+import { isJson, jsonOf, readBytes, rememberBody, sendJson, sendText } from '../http-exchange.ts';
 import type { DecisionLog } from './decision-log.ts';
 
 export type PdpContext = {
@@ -76,7 +76,7 @@ async function jsonBodyOf(req: IncomingMessage): Promise<unknown> {
   if (!isJson(req)) throw new PdpRefusal(415, 'Expected request with `Content-Type: application/json`');
   if (!bytes) throw new PdpRefusal(413, 'length limit exceeded');
   try {
-    return JSON.parse(textOf(bytes));
+    return jsonOf(bytes);
   } catch {
     throw new PdpRefusal(400, 'Failed to parse the request body as JSON');
   }

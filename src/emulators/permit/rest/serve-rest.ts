@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   bearerOf,
   isJson,
+  jsonOf,
   readBytes,
   rememberBody,
   sendJson,
   sendNothing,
-  textOf,
 } from '../http-exchange.ts';
 import { ApiError } from '../model/api-error.ts';
 import type { Organization } from '../model/organization.ts';
@@ -119,7 +119,7 @@ async function bodyOf(req: IncomingMessage): Promise<unknown> {
 
 function parsed(bytes: Buffer): unknown {
   try {
-    return JSON.parse(textOf(bytes));
+    return jsonOf(bytes);
   } catch {
     throw new ValidationError([
       { loc: ['body'], msg: 'the body is not JSON', type: 'value_error.jsondecode' },
