@@ -85,14 +85,20 @@ function parentOf(env: Environment, self: ConditionSetRow, parentId: string | nu
   if (parentId === null) return null;
   const parent = found(env.conditionSets.find(parentId), 'Condition set', parentId);
   if (parent.type !== self.type) throw new ApiError('INVALID_INPUT', 'the parent is a set of another type');
-  for (let set: ConditionSetRow | undefined = parent; set; set = ancestor(env, set)) {
+  for (const set of [parent, ...ancestorsOf(env, parent)]) {
     if (set.key === self.key) throw new ApiError('INVALID_INPUT', 'a set cannot be its own ancestor');
   }
   return parent.key;
 }
 
-export function ancestor(env: Environment, set: ConditionSetRow): ConditionSetRow | undefined {
-  return set.parent === null ? undefined : env.conditionSets.get(set.parent);
+/** From the parent upwards. A folder of an earlier version may hold a circle: each set comes once. */
+export function* ancestorsOf(env: Environment, set: ConditionSetRow): Generator<ConditionSetRow> {
+  const above = (of: ConditionSetRow) => (of.parent === null ? undefined : env.conditionSets.get(of.parent));
+  const seen = new Set([set.key]);
+  for (let next = above(set); next && !seen.has(next.key); next = above(next)) {
+    seen.add(next.key);
+    yield next;
+  }
 }
 
 function requireConditions(env: Environment, set: ConditionSetRow): void {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { found } from '../model/api-error.ts';
 import {
-  ancestor,
+  ancestorsOf,
   createConditionSet,
   createRule,
   deleteConditionSet,
@@ -68,10 +68,6 @@ function readRuleRow(env: Environment, row: RuleRow) {
     created_at,
     updated_at,
   };
-}
-
-function* ancestorsOf(env: Environment, set: ConditionSetRow): Generator<ConditionSetRow> {
-  for (let above = ancestor(env, set); above; above = ancestor(env, above)) yield above;
 }
 
 function* descendantsOf(env: Environment, set: ConditionSetRow): Generator<ConditionSetRow> {
