@@ -1,7 +1,7 @@
 import { ApiError, found } from './api-error.ts';
 import { dropAssignment } from './cascades.ts';
 import type { Environment } from './environment.ts';
-import { applyInstance, type InstancePlan, planInstance } from './instances.ts';
+import { applyInstance, type Homes, type InstancePlan, knownInstance, planInstance } from './instances.ts';
 import type { AssignmentRow } from './rows.ts';
 import { associate } from './tenants.ts';
 
@@ -23,7 +23,7 @@ export type AssignmentPlan = {
 };
 
 /**
- * Checks a role assignment for a user key without writing anything.
+ * Checks a role assignment for a user key without writing anything. The items of one call share their `homes`.
  *
  * @throws {ApiError} `NOT_FOUND` for an unknown role, tenant or instance.
  */
@@ -31,6 +31,7 @@ export function planAssignment(
   env: Environment,
   user: string,
   input: Omit<AssignmentInput, 'user'>,
+  homes?: Homes,
 ): AssignmentPlan {
   // `""` was sent: it names something that is not there, and never means the whole tenant.
   const tenant =
@@ -40,7 +41,7 @@ export function planAssignment(
     const role = found(env.roles.find(input.role), 'Role', input.role).key;
     return { key: [user, role, tenant].join(' '), user, role, tenant, instance: undefined };
   }
-  const instance = planInstance(env, input.resource_instance, tenant);
+  const instance = planInstance(env, input.resource_instance, tenant, homes);
   const roles = env.resources.get(instance.resource)?.roles ?? [];
   const own = `${instance.resource}#`;
   const wanted = input.role.startsWith(own) ? input.role.slice(own.length) : input.role;
@@ -97,7 +98,7 @@ export function unassignRole(env: Environment, input: AssignmentInput): Assignme
 export function planRemoval(env: Environment, input: AssignmentInput): AssignmentRow | undefined {
   const user = found(env.users.find(input.user), 'User', input.user).key;
   if (input.resource_instance != null) {
-    found(env.instances.find(input.resource_instance), 'Resource instance', input.resource_instance);
+    found(knownInstance(env, input.resource_instance), 'Resource instance', input.resource_instance);
   }
   return env.assignments.get(planAssignment(env, user, input).key);
 }

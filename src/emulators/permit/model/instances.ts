@@ -14,6 +14,9 @@ export type InstanceInput = {
 /** An instance that is there, or one that can be made as soon as nothing else stands in the way. */
 export type InstancePlan = { key: string; resource: string; name: string; tenant: string; row?: InstanceRow };
 
+/** Instance → the tenant where an earlier item of the same call will have made it. */
+export type Homes = Map<string, string>;
+
 const NAME = /^[A-Za-z0-9\-_]+$/;
 
 export function createInstance(env: Environment, input: InstanceInput): InstanceRow {
@@ -24,9 +27,12 @@ export function createInstance(env: Environment, input: InstanceInput): Instance
 
 /** Creates them, or replaces their attributes; all or none. */
 export function replaceInstances(env: Environment, inputs: readonly InstanceInput[]): void {
+  const homes: Homes = new Map();
   const plans = inputs.map((input) => {
     const plan = planOf(env, input);
-    if (plan.row && plan.row.tenant !== plan.tenant) throw inOtherTenant(plan.key);
+    const home = plan.row?.tenant ?? homes.get(plan.key) ?? plan.tenant;
+    if (home !== plan.tenant) throw inOtherTenant(plan.key);
+    homes.set(plan.key, home);
     return { plan, attributes: input.attributes ?? null };
   });
   env.batch(() => {
@@ -50,25 +56,52 @@ export function deleteInstances(env: Environment, keysOrIds: readonly string[]):
   });
 }
 
+/** The instance when it exists, or will by then; its type may be named by key or id. */
+export function knownInstance(
+  env: Environment,
+  keyOrId: string,
+  homes: Homes = new Map(),
+): InstancePlan | undefined {
+  const found = env.instances.find(keyOrId);
+  const named = found ? undefined : namedInstance(env, keyOrId);
+  const row = found ?? (named && env.instances.get(named.key));
+  if (row) return { key: row.key, resource: row.resource, name: row.name, tenant: row.tenant, row };
+  const tenant = named && homes.get(named.key);
+  return named && tenant !== undefined ? { ...named, tenant } : undefined;
+}
+
+function namedInstance(env: Environment, text: string) {
+  const colon = text.indexOf(':');
+  const resource = colon < 1 ? undefined : env.resources.find(text.slice(0, colon))?.key;
+  const name = text.slice(colon + 1);
+  return resource === undefined ? undefined : { key: `${resource}:${name}`, resource, name };
+}
+
 /**
- * What a role assignment or a tuple means by `type:key` or an id.
+ * What a role assignment or a tuple means by `type:key` or an id. What it is going to make stands in `homes`.
  *
  * @throws {ApiError} `NOT_FOUND` when it does not exist and no tenant says where to make it;
  *   `MISMATCH_RESOURCE_INSTANCES_TENANTS` when it lives in another tenant.
  */
-export function planInstance(env: Environment, keyOrId: string, tenant: string | undefined): InstancePlan {
-  const row = env.instances.find(keyOrId);
-  if (row) {
-    if (tenant !== undefined && tenant !== row.tenant) throw inOtherTenant(row.key);
-    return { key: row.key, resource: row.resource, name: row.name, tenant: row.tenant, row };
+export function planInstance(
+  env: Environment,
+  keyOrId: string,
+  tenant: string | undefined,
+  homes: Homes = new Map(),
+): InstancePlan {
+  const known = knownInstance(env, keyOrId, homes);
+  if (known) {
+    if (tenant !== undefined && tenant !== known.tenant) throw inOtherTenant(known.key);
+    return known;
   }
   const colon = keyOrId.indexOf(':');
   if (colon < 1 || tenant === undefined) notFound('Resource instance', keyOrId);
-  const type = keyOrId.slice(0, colon);
-  const name = keyOrId.slice(colon + 1);
-  const resource = found(env.resources.find(type), 'Resource', type).key;
-  if (!NAME.test(name)) throw new ApiError('INVALID_INPUT', 'the key of a resource instance is not valid');
-  return { key: `${resource}:${name}`, resource, name, tenant };
+  const named = found(namedInstance(env, keyOrId), 'Resource', keyOrId.slice(0, colon));
+  if (!NAME.test(named.name)) {
+    throw new ApiError('INVALID_INPUT', 'the key of a resource instance is not valid');
+  }
+  homes.set(named.key, tenant);
+  return { ...named, tenant };
 }
 
 /** The instance of the plan, made when it is still missing. */

@@ -1,7 +1,14 @@
 import { ApiError, found, requireAbsent } from './api-error.ts';
 import { dropTuple } from './cascades.ts';
 import type { Environment } from './environment.ts';
-import { applyInstance, type InstancePlan, inOtherTenant, planInstance } from './instances.ts';
+import {
+  applyInstance,
+  type Homes,
+  type InstancePlan,
+  inOtherTenant,
+  knownInstance,
+  planInstance,
+} from './instances.ts';
 import type { RelationRow, TupleRow } from './rows.ts';
 
 export type TupleInput = {
@@ -13,16 +20,17 @@ export type TupleInput = {
 export type TuplePlan = { key: string; subject: InstancePlan; relation: string; object: InstancePlan };
 
 /**
- * Checks a tuple without writing anything; a missing instance is made in the tenant of the input.
+ * Checks a tuple without writing anything; a missing instance is made in the tenant of the input. The items of
+ * one call share their `homes`.
  *
  * @throws {ApiError} `NOT_FOUND`, `MISMATCH_RELATION_TYPE`, `MISMATCH_RESOURCE_INSTANCES_TENANTS`.
  */
-export function planTuple(env: Environment, input: TupleInput): TuplePlan {
+export function planTuple(env: Environment, input: TupleInput, homes: Homes = new Map()): TuplePlan {
   const named =
     input.tenant == null ? undefined : found(env.tenants.find(input.tenant), 'Tenant', input.tenant).key;
   // The tenant only says where to make what is missing; two that exist are compared with each other.
   const end = (keyOrId: string) =>
-    planInstance(env, keyOrId, env.instances.find(keyOrId) ? undefined : named);
+    knownInstance(env, keyOrId, homes) ?? planInstance(env, keyOrId, named, homes);
   const subject = end(input.subject);
   const object = end(input.object);
   if (subject.tenant !== object.tenant) throw inOtherTenant(object.key);
@@ -67,7 +75,8 @@ export function createTuple(env: Environment, input: TupleInput): TupleRow {
 
 /** All or none; tuples that exist are skipped. */
 export function createTuples(env: Environment, inputs: readonly TupleInput[]): void {
-  const plans = inputs.map((input) => planTuple(env, input));
+  const homes: Homes = new Map();
+  const plans = inputs.map((input) => planTuple(env, input, homes));
   env.batch(() => {
     for (const plan of plans) applyTuple(env, plan);
   });
@@ -89,8 +98,8 @@ export function deleteTuples(env: Environment, inputs: readonly TupleInput[]): v
 }
 
 function findTuple(env: Environment, input: TupleInput): TupleRow | undefined {
-  const subject = env.instances.find(input.subject);
-  const object = env.instances.find(input.object);
+  const subject = knownInstance(env, input.subject);
+  const object = knownInstance(env, input.object);
   if (!subject || !object) return undefined;
   const relations = env.resources.get(object.resource)?.relations ?? [];
   const relation = relations.find((row) => row.key === input.relation || row.id === input.relation);

@@ -4,6 +4,7 @@ import { type AssignmentInput, type AssignmentPlan, applyAssignment, planAssignm
 import { dropUser } from './cascades.ts';
 import type { Environment } from './environment.ts';
 import { sent } from './input.ts';
+import type { Homes } from './instances.ts';
 import { storedUserAttributes } from './publish.ts';
 import type { UserRow } from './rows.ts';
 
@@ -39,9 +40,10 @@ export function replaceUser(env: Environment, input: UserInput): { user: UserRow
 
 /** All or none. */
 export function writeUsers(env: Environment, inputs: readonly UserInput[]): UserRow[] {
+  const homes: Homes = new Map();
   const plans = inputs.map((input) => {
     requireEmailUnused(env, input.key, input.email);
-    return { input, assignments: planAll(env, input) };
+    return { input, assignments: planAll(env, input, homes) };
   });
   return env.batch(() =>
     plans.map(({ input, assignments }) => {
@@ -63,8 +65,8 @@ export function writeUsers(env: Environment, inputs: readonly UserInput[]): User
   );
 }
 
-function planAll(env: Environment, { key, role_assignments }: UserInput): AssignmentPlan[] {
-  return (role_assignments ?? []).map((assignment) => planAssignment(env, key, assignment));
+function planAll(env: Environment, { key, role_assignments }: UserInput, homes: Homes): AssignmentPlan[] {
+  return (role_assignments ?? []).map((assignment) => planAssignment(env, key, assignment, homes));
 }
 
 /** Members that were sent replace; attributes as a whole. */

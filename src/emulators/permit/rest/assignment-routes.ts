@@ -10,6 +10,7 @@ import {
 } from '../model/assignments.ts';
 import { assignmentsIn, dropAssignment } from '../model/cascades.ts';
 import type { Environment } from '../model/environment.ts';
+import type { Homes } from '../model/instances.ts';
 import type { AssignmentRow } from '../model/rows.ts';
 import { createUser } from '../model/users.ts';
 import { filtered, listed, paginated } from './paging.ts';
@@ -188,6 +189,7 @@ function assignMany(
 ): number {
   const unknown = new Set<string>();
   const plans: AssignmentPlan[] = [];
+  const homes: Homes = new Map();
   for (const input of inputs) {
     const user = env.users.find(input.user)?.key;
     if (user === undefined) {
@@ -200,7 +202,7 @@ function assignMany(
       }
       unknown.add(input.user);
     }
-    plans.push(planAssignment(env, user ?? input.user, input));
+    plans.push(planAssignment(env, user ?? input.user, input, homes));
   }
   return env.batch(() => {
     for (const key of unknown) createUser(env, { key });
