@@ -7,7 +7,7 @@ import { notEmulated } from '../control/not-emulated.ts';
 import { controlEndpoints } from './control-endpoints.ts';
 import type { createEmulatorState } from './emulator-state.ts';
 import type { EngineOptions } from './engine/question.ts';
-import { sendJson } from './http-exchange.ts';
+import { sendJson, urlOf } from './http-exchange.ts';
 import { page } from './page.ts';
 import { createPdp } from './pdp/create-pdp.ts';
 import { createRouter } from './rest/router.ts';
@@ -44,20 +44,24 @@ export function createApp({ state, clock, engineOptions, debug, allowedHosts, lo
   const router = createRouter(restRoutes);
   const report = (error: unknown) => log?.error({ err: error }, 'the permit emulator failed');
 
-  const restHandler = (entrance: 'api' | 'proxy'): RequestHandler =>
+  const options = {
+    router,
+    organization: () => state.organization,
+    newErrorId: state.newId,
+    report,
+    observe,
+  };
+
+  /** The API; through the decision point, what its facts proxy forwards to it. */
+  const restHandler = (role: 'both' | 'pdp'): RequestHandler =>
     async function restApi(req, res, next) {
-      const [path = '', search = ''] = (req.url ?? '').split('?', 2);
-      const target = pdp.factsTarget(req, path) ?? path;
-      const proxied = target !== path || entrance === 'proxy';
-      const url = { path: target, search, entrance: proxied ? ('proxy' as const) : ('api' as const) };
-      const options = {
-        router,
-        organization: () => state.organization,
-        newErrorId: state.newId,
-        report,
-        observe,
-      };
-      if (!(await serveRest(req, res, options, url))) next();
+      const { path, search } = urlOf(req);
+      const proxied = role === 'pdp' || path.startsWith('/facts/');
+      const target = proxied ? pdp.factsTarget(req, res, path) : { path };
+      if (target === 'refused') return;
+      if (target === 'none') return next();
+      const entrance = proxied ? 'proxy' : 'api';
+      if (!(await serveRest(req, res, options, { path: target.path, search, entrance }))) next();
     };
 
   const showPage: RequestHandler = function showPage(_req, res) {
@@ -76,7 +80,7 @@ export function createApp({ state, clock, engineOptions, debug, allowedHosts, lo
     app.use(control.guardHost, control.recordRequests, control.applyFaults, control.router);
     app.get('/', showPage);
     if (role === 'opa') app.use(pdp.opaPort);
-    else app.use(pdp.decisionPoint, restHandler(role === 'pdp' ? 'proxy' : 'api'));
+    else app.use(pdp.decisionPoint, restHandler(role));
     app.use(notEmulated, failed);
     return app;
   }

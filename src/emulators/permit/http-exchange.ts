@@ -46,6 +46,12 @@ export function sendNothing(res: ServerResponse, status: number): void {
   res.end();
 }
 
+export function urlOf(req: IncomingMessage): { path: string; search: string } {
+  const url = req.url ?? '';
+  const mark = url.indexOf('?');
+  return mark < 0 ? { path: url, search: '' } : { path: url.slice(0, mark), search: url.slice(mark + 1) };
+}
+
 export function bearerOf(req: IncomingMessage): string | undefined {
   const header = req.headers.authorization;
   return header !== undefined && /^bearer /i.test(header) ? header.slice('bearer '.length) : undefined;

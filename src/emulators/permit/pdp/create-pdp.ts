@@ -23,6 +23,8 @@ type PdpOptions = {
   debug: boolean;
 };
 
+type FactsTarget = { path: string } | 'refused' | 'none';
+
 const REFUSED = 'You are not authorized to access this resource, please check your API key.';
 
 /** The decision point: decisions, health, and the port that speaks OPA's own language. */
@@ -83,13 +85,18 @@ export function createPdp({ state, engineOptions, debug }: PdpOptions) {
   return {
     decisionPoint,
     opaPort,
-    /** `/facts/users` means `/v2/facts/{project}/{environment}/users` of the key. */
-    factsTarget(req: IncomingMessage, path: string): string | undefined {
-      if (!path.startsWith('/facts/')) return undefined;
-      const key = environmentKeyOf(req);
-      // Without a key it leads where every call without a key ends.
-      const scope = key ? `${key.project}/${key.environment}` : 'unknown/unknown';
-      return `/v2/facts/${scope}${path.slice('/facts'.length)}`;
+    /**
+     * What the facts proxy forwards to: facts, and nothing else of the API. `/facts/users` means
+     * `/v2/facts/{project}/{environment}/users` of the key.
+     *
+     * @returns `refused` when the key was, with the answer written.
+     */
+    factsTarget(req: IncomingMessage, res: ServerResponse, path: string): FactsTarget {
+      const key = authenticated(req, res);
+      if (!key) return 'refused';
+      if (path.startsWith('/v2/facts/')) return { path };
+      if (!path.startsWith('/facts/')) return 'none';
+      return { path: `/v2/facts/${key.project}/${key.environment}${path.slice('/facts'.length)}` };
     },
   };
 }

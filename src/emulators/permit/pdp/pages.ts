@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { World } from '../engine/roles.ts';
-import { sendJson } from '../http-exchange.ts';
+import { sendJson, urlOf } from '../http-exchange.ts';
 import { createQuery } from '../rest/query.ts';
 import { ValidationError } from '../rest/validation-error.ts';
 import { localAssignments } from './local-assignments.ts';
@@ -25,7 +25,7 @@ const localPage: Page = {
   method: 'GET',
   answer(world, req, res) {
     try {
-      const query = createQuery(new URLSearchParams(req.url?.split('?', 2)[1]));
+      const query = createQuery(new URLSearchParams(urlOf(req).search));
       sendJson(res, 200, localAssignments(world(), query));
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
