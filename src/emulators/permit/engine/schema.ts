@@ -33,6 +33,8 @@ export type ConditionSetDefinition = {
 export type EngineConditionSet = { definition: ConditionSetDefinition; holds: Condition };
 export type ConditionRule = { userSet: string; resourceSet: string; type: string; action: string };
 
+const noRoles: ReadonlyMap<string, EngineRole> = new Map();
+
 export type Schema = ReturnType<typeof createSchema>;
 
 /** Resources, roles with flattened grants, derivations, condition sets and rules, indexed for decisions. */
@@ -78,7 +80,8 @@ export function createSchema() {
     types: () => actions.keys(),
     actionsOf: (type: string) => actions.get(type),
     role: (scope: string, key: string) => scopes.get(scope)?.get(key),
-    rolesIn: (scope: string): ReadonlyMap<string, EngineRole> => rolesIn(scope),
+    /** Questions name any type: a read must leave nothing behind. */
+    rolesIn: (scope: string): ReadonlyMap<string, EngineRole> => scopes.get(scope) ?? noRoles,
     /** Roles that follow from holding `role` on an object of `type`. */
     derivedFrom: (type: string, role: string) => derivedFrom.get(sourceKey(type, role)),
     conditionSet: (key: string) => sets.get(key),

@@ -79,8 +79,9 @@ function roleOf(env: Environment, row: AssignmentRow) {
 
 /** The narrowest index first: a filter by user never walks a million assignments. */
 function assignmentsMatching(env: Environment, query: Query): Iterable<AssignmentRow> {
-  const users = query.texts('user').map((id) => env.users.find(id)?.key ?? id);
-  const tenants = query.texts('tenant').map((id) => env.tenants.find(id)?.key ?? id);
+  // Key and id may name one user.
+  const users = [...new Set(query.texts('user').map((id) => env.users.find(id)?.key ?? id))];
+  const tenants = [...new Set(query.texts('tenant').map((id) => env.tenants.find(id)?.key ?? id))];
   const roles = query.texts('role');
   const type = query.text('resource');
   const resource = type === undefined ? undefined : (env.resources.find(type)?.key ?? type);
