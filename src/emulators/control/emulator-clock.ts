@@ -1,3 +1,5 @@
+import { ControlRefusal } from './control-refusal.ts';
+
 /** Where the present comes from; the emulators share no code with what they test, so they have their own. */
 export type Clock = {
   /** Milliseconds since 1970. */
@@ -18,7 +20,14 @@ export function createEmulatorClock(base: Clock = machineClock): EmulatorClock {
     now: () => base.now() + offset * 1000,
     offsetSeconds: () => offset,
     setOffset(seconds) {
-      if (!Number.isFinite(seconds)) throw new RangeError('offsetSeconds: a finite number of seconds');
+      // Every answer prints the time: beyond what a date holds, none could be given.
+      if (Number.isNaN(new Date(base.now() + seconds * 1000).getTime())) {
+        throw new ControlRefusal(
+          400,
+          'invalid_input',
+          'offsetSeconds: leads to a time that no date can hold',
+        );
+      }
       offset = seconds;
     },
   };

@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 
@@ -11,7 +12,7 @@ export const faultSchema = z.strictObject({
     })
     .default({}),
   status: z.int().min(200).max(599).optional(),
-  headers: z.record(z.string(), z.string()).optional(),
+  headers: z.record(z.string(), z.string()).superRefine(requireSendable).optional(),
   body: z.unknown().optional(),
   delayMs: z.number().min(0).max(600_000).optional(),
   /** Takes the request and never answers. */
@@ -22,6 +23,18 @@ export const faultSchema = z.strictObject({
   afterwards: z.boolean().optional(),
   times: z.int().min(1).optional(),
 });
+
+/** Refused here: when a delayed fault strikes, nobody is left to catch what a bad header throws. */
+function requireSendable(headers: Record<string, string>, context: z.RefinementCtx): void {
+  for (const [name, value] of Object.entries(headers)) {
+    try {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', path: [name], message: (error as Error).message });
+    }
+  }
+}
 
 export type FaultRule = z.input<typeof faultSchema>;
 

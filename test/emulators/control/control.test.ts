@@ -157,6 +157,17 @@ describe('faults', () => {
     const { errors } = (await answer.json()) as { errors: { path: string }[] };
     expect(errors.map((error) => error.path).sort()).toEqual(['match', 'status']);
   });
+
+  it('are refused with headers that could not be sent, and delayed with others', async () => {
+    const headers = { 'bad name': '1', 'x-value': 'a\nb', 'x-fine': '1' };
+    const refused = await arm({ match: {}, status: 503, delayMs: 5, headers });
+    const { errors } = (await refused.json()) as { errors: { path: string }[] };
+    expect(errors.map((error) => error.path)).toEqual(['headers.bad name', 'headers.x-value']);
+    expect((await post('/things/1')).status).toBe(201);
+
+    expect((await arm({ match: {}, status: 503, delayMs: 5, headers: { 'x-fine': '1' } })).status).toBe(201);
+    expect((await post('/things/1')).headers.get('x-fine')).toBe('1');
+  });
 });
 
 describe('clock, requests, reset', () => {
@@ -165,6 +176,11 @@ describe('clock, requests, reset', () => {
     expect(answer.status).toBe(200);
     expect(Math.round((control.clock.now() - Date.now()) / 1000)).toBe(86_400);
     expect((await post('/_emulator/clock', { offsetSeconds: '1' })).status).toBe(400);
+    for (const offsetSeconds of [1e15, -1e15]) {
+      expect((await post('/_emulator/clock', { offsetSeconds })).status).toBe(400);
+    }
+    expect((await post('/things/1')).status).toBe(201);
+    expect(control.clock.offsetSeconds()).toBe(86_400);
   });
 
   it('lists what was asked, newest first, without usable credentials', async () => {

@@ -122,6 +122,15 @@ describe('with a decision point that learns later', () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
+  it('waits longer than a timer can be set for', async () => {
+    const proxied = sdkFor(await open(100), { proxyFactsViaPdp: true });
+    expect((await proxied.api.users.waitForSync(3_000_000, 'fail').sync({ key: 'patient' })).created).toBe(
+      true,
+    );
+    const late = proxied.api.users.waitForSync(0.01, 'fail').sync({ key: 'late' });
+    expect((await refusalOf(late)).status).toBe(424);
+  });
+
   it('waits without limit when asked to, and answers an unassignment with what it removed', async () => {
     const started = await open(200);
     const proxied = sdkFor(started, { proxyFactsViaPdp: true });

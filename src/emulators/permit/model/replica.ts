@@ -2,6 +2,9 @@ import { createFacts } from '../engine/facts.ts';
 import type { World } from '../engine/roles.ts';
 import { createSchema } from '../engine/schema.ts';
 
+/** A timer that is set for longer fires at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
 export type Change = (world: World) => void;
 export type Replica = ReturnType<typeof createReplica>;
 
@@ -61,7 +64,9 @@ export function createReplica(delayMs: number) {
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const waiter = { until: published, resolve: () => resolve(true) };
       waiting.add(waiter);
-      const limit = Number.isFinite(timeoutMs) ? setTimeout(() => resolve(false), timeoutMs) : undefined;
+      const limit = Number.isFinite(timeoutMs)
+        ? setTimeout(() => resolve(false), Math.min(timeoutMs, LONGEST_TIMER_MS))
+        : undefined;
       try {
         return await promise;
       } finally {
