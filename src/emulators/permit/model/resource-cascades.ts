@@ -3,7 +3,7 @@ import { dropConditionSet, dropRule } from './condition-set-cascades.ts';
 import type { Environment } from './environment.ts';
 import { publishResource } from './publish.ts';
 import { dropRoleAssignments, saveRole } from './roles.ts';
-import type { ResourceRow, RoleRow } from './rows.ts';
+import type { DerivationRow, ResourceRow, RoleRow } from './rows.ts';
 
 /**
  * After a resource changed or went: withdraws the permissions of actions that are gone, the assignments of
@@ -24,11 +24,10 @@ export function reconcileResource(
   const permissions = new Set([...gone(before.actions, after?.actions)].map((key) => `${before.key}:${key}`));
   const roles = gone(before.roles, after?.roles);
   // A relation that takes other subjects by now is another relation: its tuples do not fit any more.
+  const subjectBefore = new Map(before.relations.map((row) => [row.key, row.subject_resource]));
   const relations = gone(
     before.relations,
-    after?.relations.filter(
-      (row) => before.relations.find(({ key }) => key === row.key)?.subject_resource === row.subject_resource,
-    ),
+    after?.relations.filter((row) => subjectBefore.get(row.key) === row.subject_resource),
   );
 
   for (const role of roles) dropRoleAssignments(env, before.key, role);
@@ -37,7 +36,11 @@ export function reconcileResource(
     if (relations.has(tuple.relation) && tuple.object.startsWith(`${before.key}:`)) dropTuple(env, tuple);
   }
   if (permissions.size > 0) withdrawPermissions(env, permissions);
-  withdrawReferences(env, before.key, { roles, relations, everything: after === undefined });
+  const leads = (rule: DerivationRow): boolean =>
+    // Over a relation of the same name that takes other subjects by now, a rule may have come with the change.
+    !relations.has(rule.linked_by_relation) ||
+    subjectBefore.get(rule.linked_by_relation) !== rule.on_resource;
+  withdrawReferences(env, before.key, { roles, leads, everything: after === undefined });
 }
 
 function withdrawPermissions(env: Environment, permissions: ReadonlySet<string>): void {
@@ -55,20 +58,21 @@ function withdrawPermissions(env: Environment, permissions: ReadonlySet<string>)
   for (const rule of [...env.rules.values()]) if (permissions.has(rule.permission)) dropRule(env, rule);
 }
 
-type Gone = { roles: ReadonlySet<string>; relations: ReadonlySet<string>; everything: boolean };
+type Gone = {
+  roles: ReadonlySet<string>;
+  /** Whether the relation of a rule of this resource is still the one that the rule was made for. */
+  leads: (rule: DerivationRow) => boolean;
+  everything: boolean;
+};
 
 /** Derivations, parents, relations and condition sets that named what is gone. */
-function withdrawReferences(
-  env: Environment,
-  resource: string,
-  { roles, relations, everything }: Gone,
-): void {
+function withdrawReferences(env: Environment, resource: string, { roles, leads, everything }: Gone): void {
   editResourceRoles(env, (role, owner) => {
     const extending = role.extends.filter((parent) => owner !== resource || !roles.has(parent));
     const rules = role.granted_to?.rules.filter(
       (rule) =>
         !(rule.on_resource === resource && (everything || roles.has(rule.role))) &&
-        !(owner === resource && relations.has(rule.linked_by_relation)),
+        (owner !== resource || leads(rule)),
     );
     const same = extending.length === role.extends.length && rules?.length === role.granted_to?.rules.length;
     if (same) return role;

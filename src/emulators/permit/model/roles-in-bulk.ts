@@ -26,7 +26,7 @@ export function replaceRoles(env: Environment, inputs: readonly BulkRoleInput[])
     const key = found(env.resources.find(owner), 'Resource', owner).key;
     const resource = found(resources.get(key), 'Resource', key);
     const before = resource.roles.find((role) => role.key === input.key);
-    const role = planRole(env, { roles: resource.roles, resource }, whole, before);
+    const role = planRole(env, { roles: resource.roles, resource, changed: resources }, whole, before);
     const others = resource.roles.filter((other) => other.key !== role.key);
     resources.set(key, { ...resource, roles: [...others, role] });
     touched.resources.add(key);

@@ -35,6 +35,8 @@ export type RoleScope = {
   roles: Iterable<RoleRow>;
   /** For bare action keys; tenant roles have none. */
   resource?: Pick<ResourceRow, 'key' | 'actions' | 'relations'>;
+  /** Resources that the same call has changed already; the others are read from the environment. */
+  changed?: ReadonlyMap<string, ResourceRow>;
 };
 
 /** @throws {ApiError} for unknown permissions, parents or derivations. */
@@ -144,7 +146,9 @@ function planDerivation(
   return {
     id: role.granted_to?.id ?? env.newId(),
     no_direct_roles_on_object: derivation.when?.no_direct_roles_on_object ?? false,
-    rules: (derivation.users_with_role ?? []).map((rule) => planRule(env, resource, rule, scope.roles)),
+    rules: (derivation.users_with_role ?? []).map((rule) =>
+      planRule(env, resource, rule, scope.roles, scope.changed),
+    ),
   };
 }
 
@@ -154,6 +158,7 @@ export function planRule(
   resource: Pick<ResourceRow, 'key' | 'relations'>,
   rule: DerivationInput,
   siblings: Iterable<RoleRow>,
+  changed?: RoleScope['changed'],
 ): DerivationRow {
   const relation = found(
     resource.relations.find(
@@ -165,7 +170,7 @@ export function planRule(
   const own = rule.on_resource === resource.key;
   const source = own ? undefined : found(env.resources.find(rule.on_resource), 'Resource', rule.on_resource);
   const on = source?.key ?? resource.key;
-  const roles = source?.roles ?? [...siblings];
+  const roles = source ? (changed?.get(on) ?? source).roles : [...siblings];
   const role = found(
     roles.find(({ key, id }) => key === rule.role || id === rule.role),
     `Role of resource '${on}'`,
