@@ -202,8 +202,12 @@ it('condition set rules: grant, list, withdraw', async () => {
   const filter = { userSetKey: 'finance', permissionKey: 'delete', resourceSetKey: 'open_reports' };
   expect(await permit.api.conditionSetRules.list(filter)).toHaveLength(1);
   await permit.api.conditionSetRules.delete(rule);
-  expect((await refusalOf(permit.api.conditionSetRules.delete(rule))).status).toBe(404);
+  expect(await permit.api.conditionSetRules.list(filter)).toEqual([]);
   expect(await ask()).toBe(false);
+  // What is not granted is skipped; what does not exist is not.
+  await permit.api.conditionSetRules.delete(rule);
+  const nowhere = { ...rule, user_set: 'nowhere' };
+  expect((await refusalOf(permit.api.conditionSetRules.delete(nowhere))).status).toBe(404);
 });
 
 it('left no operation of these groups out, and kept to the document', () => {

@@ -151,9 +151,10 @@ export function createRule(env: Environment, input: RuleInput): RuleRow[] {
   return [rule];
 }
 
-/** @throws {ApiError} `NOT_FOUND`. */
+/** @throws {ApiError} `NOT_FOUND` for a set or a permission that does not exist; what is not granted is skipped. */
 export function deleteRule(env: Environment, input: RuleInput): void {
-  dropRule(env, found(env.rules.get(planRule(env, input).key), 'Condition set rule', input.permission));
+  const rule = env.rules.get(planRule(env, input).key);
+  if (rule) dropRule(env, rule);
 }
 
 const AUTOGEN = '__autogen_';
