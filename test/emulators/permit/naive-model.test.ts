@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
 import { decide } from '../../../src/emulators/permit/engine/decide.ts';
+import { authorizedUsers } from '../../../src/emulators/permit/engine/permissions.ts';
 import { rolesOnObjects } from '../../../src/emulators/permit/engine/roles.ts';
 import { naiveDecision, naiveHeld } from '../../support/permit-naive.ts';
 import { createRandom, engineWorld, randomQuestion, randomWorld } from '../../support/permit-random-world.ts';
@@ -27,6 +28,13 @@ it(`agrees with the naive model on ${CASES} random questions`, () => {
         throw new Error(
           `seed ${asked + 1}: ${JSON.stringify({ question, engine, expected, naive }, null, 1)}`,
         );
+      }
+      if (question.resource.tenant !== undefined) {
+        const may = ['u1', 'u2', 'u3'].filter((key) => {
+          const { rbac, rebac } = naiveDecision(naive, { ...question, user: { key } });
+          return rbac || rebac;
+        });
+        expect(Object.keys(authorizedUsers(world, question).users).sort()).toEqual(may);
       }
       for (const module of ['rbac', 'rebac', 'abac'] as const) if (expected[module]) seen[module] += 1;
       if (expected.allow) seen.allowed += 1;

@@ -103,9 +103,15 @@ function granted(grants: ReadonlyMap<string, ReadonlySet<string>>): string[] {
 export type AuthorizedUser = { user: string; tenant: string; resource: string; role: string };
 
 /** Who may do this there, and by which role. */
-export function authorizedUsers(world: World, { action, resource }: Omit<EngineQuestion, 'user'>) {
+export function authorizedUsers(
+  world: World,
+  { action, resource }: Omit<EngineQuestion, 'user'>,
+): { resource: string; tenant: string; users: Record<string, AuthorizedUser[]> } {
   const { schema, facts } = world;
-  const tenant = resource.tenant ?? '';
+  const name = `${resource.type}:${resource.key ?? '*'}`;
+  // The real policy is undefined there, and what stands in for its answer names the default tenant.
+  if (resource.tenant === undefined) return { resource: name, tenant: 'default', users: {} };
+  const { tenant } = resource;
   const rows: AuthorizedUser[] = [];
   for (const user of facts.membersOf(tenant)) {
     for (const role of facts.tenantRolesOf(user, tenant)) {
@@ -115,20 +121,17 @@ export function authorizedUsers(world: World, { action, resource }: Omit<EngineQ
     }
   }
   if (resource.key !== undefined) {
-    const object = `${resource.type}:${resource.key}`;
     for (const [key, role] of schema.rolesIn(resource.type)) {
       if (!role.grants.get(resource.type)?.has(action)) continue;
-      for (const holder of usersWithRole(world, object, key)) {
+      for (const holder of usersWithRole(world, name, key)) {
         rows.push({ user: holder.user, tenant, resource: holder.root, role: holder.role });
       }
     }
   }
-  const users = Map.groupBy(rows, (row) => row.user);
-  return {
-    resource: `${resource.type}:${resource.key ?? '*'}`,
-    tenant,
-    users: Object.fromEntries(users),
-  };
+  // Two roles of the object may rest on one assignment.
+  const distinct = new Map(rows.map((row) => [`${row.user} ${row.resource} ${row.role}`, row]));
+  const users = Map.groupBy(distinct.values(), (row) => row.user);
+  return { resource: name, tenant, users: Object.fromEntries(users) };
 }
 
 /** The tenants that the user belongs to. */

@@ -73,39 +73,65 @@ export function rolesOnObjects({ schema, facts }: World, user: string): Map<stri
 
 /** The users who hold the role on the object, with the objects where a direct assignment starts the chain. */
 export function usersWithRole(
-  { schema, facts }: World,
+  world: World,
   object: string,
   role: string,
 ): { user: string; role: string; root: string }[] {
-  const found: { user: string; role: string; root: string }[] = [];
-  const seen = new Set<string>();
-
-  const open: { on: string; wanted: string; blocked: readonly string[] }[] = [];
-  const visit = (on: string, wanted: string, blocked: readonly string[]): void => {
-    const goal = `${on}#${wanted}#${blocked.join()}`;
-    if (seen.has(goal)) return;
-    seen.add(goal);
-    open.push({ on, wanted, blocked });
+  const { facts } = world;
+  let strict = false;
+  const candidates = sourcesOf(world, object, role, () => {
+    strict = true;
+    return false;
+  });
+  /** A direct role cuts some ways for one user; the ways themselves would be too many to walk one by one. */
+  const remaining = new Map<string, ReadonlyMap<string, Source>>();
+  const sourcesFor = (user: string): ReadonlyMap<string, Source> => {
+    const known = strict ? remaining.get(user) : candidates;
+    if (known) return known;
+    const own = sourcesOf(world, object, role, (on) => facts.rolesOn(user, on).length > 0);
+    remaining.set(user, own);
+    return own;
   };
 
-  visit(object, role, []);
-  for (let goal = open.pop(); goal; goal = open.pop()) {
-    const { on, wanted, blocked } = goal;
+  const found: { user: string; role: string; root: string }[] = [];
+  for (const [name, { on, role: wanted }] of candidates) {
     for (const user of facts.holdersOf(on)) {
-      const superseded = blocked.some((nearer) => facts.rolesOn(user, nearer).length > 0);
-      if (facts.rolesOn(user, on).includes(wanted) && !superseded) {
-        found.push({ user, role: `${typeOf(on)}#${wanted}`, root: on });
-      }
-    }
-    const derivation = schema.role(typeOf(on), wanted)?.definition.derivation;
-    for (const rule of derivation?.rules ?? []) {
-      const strict = rule.noDirectRoles || derivation?.noDirectRoles === true;
-      // A direct role there would have cut the way that leads over this object.
-      const next = strict && !blocked.includes(on) ? [...blocked, on].sort() : blocked;
-      for (const subject of facts.subjectsOf(on, rule.by)) {
-        if (typeOf(subject) === rule.on) visit(subject, rule.role, next);
-      }
+      if (!facts.rolesOn(user, on).includes(wanted) || !sourcesFor(user).has(name)) continue;
+      found.push({ user, role: `${typeOf(on)}#${wanted}`, root: on });
     }
   }
   return found;
+}
+
+type Source = { on: string; role: string };
+
+/** Every (object, role) from which the role on the object follows; `superseded` is where strict rules end. */
+function sourcesOf(
+  { schema, facts }: World,
+  object: string,
+  role: string,
+  superseded: (on: string) => boolean,
+): ReadonlyMap<string, Source> {
+  const seen = new Map<string, Source>();
+  const open: Source[] = [];
+  const visit = (source: Source): void => {
+    const name = `${source.on}#${source.role}`;
+    if (seen.has(name)) return;
+    seen.set(name, source);
+    open.push(source);
+  };
+
+  visit({ on: object, role });
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { on } = next;
+    const derivation = schema.role(typeOf(on), next.role)?.definition.derivation;
+    for (const rule of derivation?.rules ?? []) {
+      const strict = rule.noDirectRoles || derivation?.noDirectRoles === true;
+      if (strict && superseded(on)) continue;
+      for (const subject of facts.subjectsOf(on, rule.by)) {
+        if (typeOf(subject) === rule.on) visit({ on: subject, role: rule.role });
+      }
+    }
+  }
+  return seen;
 }

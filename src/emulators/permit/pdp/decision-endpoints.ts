@@ -50,7 +50,7 @@ const whoMay: Endpoint = ({ world }, body) => {
   const { type, key, tenant } = resource;
   return authorizedUsers(world, {
     action,
-    resource: { type, key: key ?? undefined, tenant: tenant ?? 'default' },
+    resource: { type, key: key ?? undefined, tenant: tenant ?? undefined },
   });
 };
 
