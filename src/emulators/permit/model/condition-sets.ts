@@ -75,7 +75,8 @@ function saveConditionSet(
     ...(parent_id === undefined ? {} : { parent: parentOf(env, base, parent_id) }),
     updated_at: env.stamp(),
   };
-  requireConditions(env, row);
+  // What stands there already may use an attribute that was deleted since.
+  if (conditions !== undefined) requireConditions(env, row);
   env.conditionSets.put(row);
   publishConditionSet(env, row);
   return row;

@@ -1,3 +1,4 @@
+import { dropAttributeValues } from './attribute-cascades.ts';
 import { dropTuple } from './cascades.ts';
 import { dropConditionSet, dropRule } from './condition-set-cascades.ts';
 import type { Environment } from './environment.ts';
@@ -7,7 +8,8 @@ import type { DerivationRow, ResourceRow, RoleRow } from './rows.ts';
 
 /**
  * After a resource changed or went: withdraws the permissions of actions that are gone, the assignments of
- * roles that are gone, the tuples of relations that are gone, and whatever derives from any of them.
+ * roles that are gone, the tuples of relations that are gone, the values of attributes that are gone, and whatever
+ * derives from any of them.
  */
 export function reconcileResource(
   env: Environment,
@@ -30,6 +32,7 @@ export function reconcileResource(
     after?.relations.filter((row) => subjectBefore.get(row.key) === row.subject_resource),
   );
 
+  dropAttributeValues(env, before.key, gone(before.attributes, after?.attributes));
   for (const role of roles) dropRoleAssignments(env, before.key, role);
   for (const tuple of [...env.tuples.values()]) {
     if (relations.size === 0) break;
