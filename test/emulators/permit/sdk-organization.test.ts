@@ -114,7 +114,7 @@ it('keys: create with less access, list, rotate, delete', async () => {
   expect((await call('GET', '/v2/api-key', keys.environment)).body).toMatchObject({ total_count: 2 });
   expect((await call('DELETE', `/v2/api-key/${made.id}`, keys.project)).status).toBe(204);
   expect((await call('GET', users, rotated.secret ?? '')).status).toBe(401);
-  const wider = { organization_id: scope.organization_id };
+  const wider = { organization_id: scope.organization_id, object_type: 'org' };
   expect((await call('POST', '/v2/api-key', keys.environment, wider)).status).toBe(403);
 });
 

@@ -31,6 +31,8 @@ export type KeyRow = {
   readonly key: string;
   level: 'org' | 'project' | 'env';
   access: 'admin' | 'write' | 'read' | 'no_access';
+  /** Absent in folders of earlier versions. */
+  owner?: 'pdp_config' | 'member' | 'elements';
   project: string | null;
   environment: string | null;
   name: string | null;

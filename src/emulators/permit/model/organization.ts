@@ -115,7 +115,12 @@ export function createOrganization(options: OrganizationOptions) {
           updated_at: now,
         });
         addBuiltIns(open(row));
-        organization.createKey('env', { secret: fixed?.secret, project: project.id, environment: row.id });
+        organization.createKey('env', {
+          secret: fixed?.secret,
+          project: project.id,
+          environment: row.id,
+          owner: 'pdp_config',
+        });
         return row;
       });
     },
@@ -147,6 +152,7 @@ export function createOrganization(options: OrganizationOptions) {
         environment?: string;
         name?: string | null;
         access?: KeyRow['access'];
+        owner?: NonNullable<KeyRow['owner']>;
       },
     ): KeyRow {
       const row: KeyRow = {
@@ -154,6 +160,7 @@ export function createOrganization(options: OrganizationOptions) {
         key: input.secret ?? newSecret(),
         level,
         access: input.access ?? 'admin',
+        owner: input.owner ?? 'member',
         project: input.project ?? null,
         environment: input.environment ?? null,
         name: input.name ?? null,

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { ApiError, found } from '../model/api-error.ts';
 import type { Organization } from '../model/organization.ts';
-import type { KeyRow } from '../model/organization-rows.ts';
+import type { EnvironmentRow, KeyRow } from '../model/organization-rows.ts';
 import { readEnvironment } from './organization-routes.ts';
 import { paginated } from './paging.ts';
 import { type Call, noContent, ok, type Route } from './route.ts';
 import { optional, text } from './schemas.ts';
-import { parseBody } from './validation-error.ts';
+import { missing, parseBody, ValidationError } from './validation-error.ts';
 
 const levels = z.enum(['org', 'project', 'env']);
 const keyCreate = z.strictObject({
@@ -28,7 +28,7 @@ function readKey(organization: Organization, row: KeyRow, withSecret: boolean) {
     environment_id: row.environment,
     object_type: row.level,
     access_level: row.access,
-    owner_type: row.level === 'env' ? 'pdp_config' : 'member',
+    owner_type: ownerOf(row),
     name: row.name,
     id: row.id,
     secret: withSecret ? row.key : null,
@@ -38,6 +38,26 @@ function readKey(organization: Organization, row: KeyRow, withSecret: boolean) {
     env: environment ? readEnvironment(organization, environment) : null,
     project: null,
   };
+}
+
+const ownerOf = (row: KeyRow) => row.owner ?? (row.level === 'env' ? 'pdp_config' : 'member');
+
+/** The key that an environment was made with; others, which may do less, only when that one is gone. */
+function ownKeyOf(organization: Organization, environment: EnvironmentRow): KeyRow | undefined {
+  const rows = [...organization.keys.values()].filter((row) => row.environment === environment.id);
+  return rows.find((row) => ownerOf(row) === 'pdp_config' && row.access === 'admin') ?? rows[0];
+}
+
+/** What the new key is for. @throws {ValidationError} when its level lacks an id: it would reach further than asked. */
+function targetOf(organization: Organization, body: z.infer<typeof keyCreate>) {
+  const level = body.object_type ?? 'env';
+  const needed = { org: [], project: ['project_id'], env: ['project_id', 'environment_id'] } as const;
+  const lacking = needed[level].filter((id) => !body[id]);
+  if (lacking.length > 0) throw new ValidationError(lacking.map((id) => missing(['body', id])));
+  const project = level === 'org' ? undefined : organization.project(body.project_id ?? '');
+  const environment =
+    project && level === 'env' ? organization.environmentRow(project, body.environment_id ?? '') : undefined;
+  return { level, project, environment };
 }
 
 /** Keys that the caller's own key reaches. */
@@ -81,8 +101,8 @@ export const keyRoutes: readonly Route[] = [
     answer: ({ organization, params }) => {
       const project = organization.project(params.proj_id ?? '');
       const environment = organization.environmentRow(project, params.env_id ?? '');
-      const row = [...organization.keys.values()].find((key) => key.environment === environment.id);
-      return ok(readKey(organization, found(row, 'API key', environment.slug), true));
+      const row = found(ownKeyOf(organization, environment), 'API key', environment.slug);
+      return ok(readKey(organization, row, true));
     },
   },
   {
@@ -110,19 +130,15 @@ export const keyRoutes: readonly Route[] = [
       if (body.organization_id.replaceAll('-', '') !== organization.row.id) {
         throw new ApiError('FORBIDDEN_ACCESS', 'the API key does not reach that organization');
       }
-      const project = body.project_id ? organization.project(body.project_id) : undefined;
-      const environment =
-        project && body.environment_id
-          ? organization.environmentRow(project, body.environment_id)
-          : undefined;
+      const { level, project, environment } = targetOf(organization, body);
       const within =
         (key.project === null || key.project === project?.id) &&
         (key.environment === null || key.environment === environment?.id);
       if (!within) throw new ApiError('FORBIDDEN_ACCESS', 'the API key does not reach this far');
-      const level = environment ? 'env' : project ? 'project' : 'org';
       const row = organization.createKey(level, {
         name: body.name ?? null,
         access: body.access_level ?? 'admin',
+        owner: body.owner_type ?? 'member',
         ...(project ? { project: project.id } : {}),
         ...(environment ? { environment: environment.id } : {}),
       });

@@ -21,7 +21,7 @@ export function parseBody<Body>(schema: ZodType<Body>, body: unknown): Body {
   throw new ValidationError(result.error.issues.flatMap((issue) => detailsOf(issue, body)));
 }
 
-const missing = (loc: (string | number)[]): ValidationDetail => ({
+export const missing = (loc: (string | number)[]): ValidationDetail => ({
   loc,
   msg: 'field required',
   type: 'value_error.missing',
