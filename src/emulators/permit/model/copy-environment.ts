@@ -1,11 +1,12 @@
 import { ApiError, requireAbsent } from './api-error.ts';
 import type { Environment } from './environment.ts';
+import { keepReferences } from './kept-references.ts';
 import type { EnvironmentInput, Organization } from './organization.ts';
 import type { EnvironmentRow, ProjectRow } from './organization-rows.ts';
 import { publishConditionSet, publishRule } from './publish.ts';
 import { saveResource } from './resources.ts';
 import { saveRole } from './roles.ts';
-import type { ResourceRow, RoleRow } from './rows.ts';
+import type { ResourceRow } from './rows.ts';
 
 type Filters = {
   include?: readonly string[] | null | undefined;
@@ -37,6 +38,8 @@ export function copyEnvironment(
     throw new ApiError('INVALID_INPUT', 'target_env names either an existing or a new environment');
   }
   const from = organization.environment(source);
+  const target = existing ? organization.environmentRow(project, existing) : undefined;
+  const before = target && organization.environment(target);
   const plan = {
     resources: [...from.resources.values()].filter((row) => !row.built_in && fits(row.key, scope?.resources)),
     roles: [...from.roles.values()].filter((row) => fits(row.key, scope?.roles)),
@@ -44,25 +47,40 @@ export function copyEnvironment(
       fits(row.key, row.type === 'userset' ? scope?.user_sets : scope?.resource_sets),
     ),
   };
-  const target = existing ? organization.environmentRow(project, existing) : undefined;
-  if (target && conflict_strategy !== 'overwrite') requireNoConflict(organization.environment(target), plan);
+  const resources = byKey(before?.resources.values(), plan.resources);
+  // A resource set is nothing without its resource.
+  plan.sets = plan.sets.filter((set) => set.resource === null || resources.has(set.resource));
+  if (before && conflict_strategy !== 'overwrite') requireNoConflict(before, plan);
+  const keep = keepReferences({
+    resources,
+    roles: new Set(byKey(before?.roles.values(), plan.roles).keys()),
+    sets: byKey(before?.conditionSets.values(), plan.sets),
+  });
 
   return organization.batch(() => {
     const row = target ?? organization.createEnvironment(project, fresh as EnvironmentInput);
     const to = organization.environment(row);
     copyUserAttributes(from, to);
     for (const resource of plan.resources) {
-      saveResource(to, freshResource(to, resource), to.resources.get(resource.key));
+      saveResource(to, freshResource(to, keep.resource(resource)), to.resources.get(resource.key));
     }
-    for (const role of plan.roles) saveRole(to, { ...freshRole(to, role), id: to.newId() });
-    for (const set of plan.sets) publishConditionSet(to, to.conditionSets.put({ ...set, id: to.newId() }));
+    for (const role of plan.roles) saveRole(to, { ...keep.role(role), id: to.newId() });
+    for (const set of plan.sets) {
+      publishConditionSet(to, to.conditionSets.put({ ...keep.set(set), id: to.newId() }));
+    }
     for (const rule of from.rules.values()) {
-      const known = (key: string): boolean => key.startsWith('__autogen_') || to.conditionSets.has(key);
-      if (!known(rule.user_set) || !known(rule.resource_set) || !hasPermission(to, rule.permission)) continue;
-      publishRule(to, to.rules.put({ ...rule, id: to.newId() }));
+      if (keep.hasRule(rule)) publishRule(to, to.rules.put({ ...rule, id: to.newId() }));
     }
     return row;
   });
+}
+
+/** What stands there already, and over it what comes. */
+function byKey<Row extends { key: string }>(
+  there: Iterable<Row> | undefined,
+  coming: readonly Row[],
+): Map<string, Row> {
+  return new Map([...(there ?? []), ...coming].map((row) => [row.key, row]));
 }
 
 /** No filter copies everything; `*` stands for any text. */
@@ -106,14 +124,4 @@ function freshResource(to: Environment, row: ResourceRow): ResourceRow {
     action_groups: row.action_groups.map(renew),
     roles: row.roles.map(renew),
   };
-}
-
-/** Without the permissions on resources that stayed behind. */
-function freshRole(to: Environment, role: RoleRow): RoleRow {
-  return { ...role, permissions: role.permissions.filter((name) => hasPermission(to, name)) };
-}
-
-function hasPermission(to: Environment, name: string): boolean {
-  const [type = '', action = ''] = name.split(':');
-  return to.resources.get(type)?.actions.some((row) => row.key === action) ?? false;
 }
