@@ -68,7 +68,7 @@ describe("the decision point's door", () => {
     ['a missing user', { action: 'view', resource: { type: 'reports' } }, keyed, 422],
     ['a missing action', { user: { key: 'a' }, resource: { type: 'reports' } }, keyed, 422],
     ['attributes of null', { ...question, user: { key: 'a', attributes: null } }, keyed, 422],
-    ["the first version's body", { ...question, user: 'alice0000000' }, keyed, 421],
+    ["the first version's body", { ...question, user: 'alice0000000' }, keyed, 422],
   ])('refuses %s', async (_name, body, headers, status) => {
     const answer = await post('/allowed', body, headers());
     expect(answer.status).toBe(status);
@@ -90,7 +90,9 @@ describe("the decision point's door", () => {
       const answer = await fetch(`${emulator.url}${path}`);
       expect(await answer.json()).toMatchObject({ status: 'ok', components: { opa: { status: 'ok' } } });
     }
-    expect(await (await fetch(`${emulator.url}/version`)).json()).toEqual({ api_version: 4 });
+    const version = await fetch(`${emulator.url}/version`, { headers: keyed() });
+    expect(await version.json()).toEqual({ api_version: 4 });
+    expect((await fetch(`${emulator.url}/version`)).status).toBe(401);
     expect((await fetch(`${emulator.url}/healthchecks/opa/ready`)).status).toBe(401);
     expect((await fetch(`${emulator.url}/allowed`, { headers: keyed() })).status).toBe(405);
     const lacking = await post('/v2/nothing/like/it', {});

@@ -6,7 +6,7 @@ import type { EngineOptions } from '../engine/question.ts';
 import type { World } from '../engine/roles.ts';
 import { bearerOf, sendJson, sendText } from '../http-exchange.ts';
 import type { KeyRow } from '../model/organization-rows.ts';
-import { decisionEndpoints } from './decision-endpoints.ts';
+import { decisionEndpoints, endpointsBehind } from './decision-endpoints.ts';
 import { pdpPages } from './pages.ts';
 import { opaQuestionBody, questionOf } from './question-body.ts';
 import {
@@ -14,6 +14,8 @@ import {
   type Endpoint,
   type PdpContext,
   parseQuestion,
+  readBehind,
+  readInFront,
   serveDecision,
 } from './serve-decision.ts';
 
@@ -41,13 +43,13 @@ export function createPdp({ state, engineOptions, debug }: PdpOptions) {
   });
 
   const decisionPoint: RequestHandler = async function decisionPoint(req, res, next) {
-    const endpoint = decisionEndpoints.get(req.path);
+    const behind = endpointsBehind.get(req.path);
+    const endpoint = behind ?? decisionEndpoints.get(req.path);
     if (endpoint) {
       const key = authenticated(req, res);
       if (!key) return;
-      if (req.method === 'POST') await serveDecision(req, res, endpoint, contextOf(key));
-      else sendText(res, 405, '');
-      return;
+      if (req.method !== 'POST') return sendText(res, 405, '');
+      return serveDecision(req, res, endpoint, contextOf(key), behind ? readBehind : readInFront);
     }
     const page = pdpPages.get(req.path);
     if (!page) return next();
@@ -78,7 +80,7 @@ export function createPdp({ state, engineOptions, debug }: PdpOptions) {
     if (req.path === '/health') return sendJson(res, 200, {});
     if (req.path !== '/v1/data/permit/root' || req.method !== 'POST') return next();
     const key = environmentKeyOf(req);
-    if (key) await serveDecision(req, res, opaRoot, contextOf(key));
+    if (key) await serveDecision(req, res, opaRoot, contextOf(key), readInFront);
     else sendJson(res, 401, { code: 'unauthorized', message: 'request rejected by administrative policy' });
   };
 

@@ -1,6 +1,8 @@
 import { allowedTenants, authorizedUsers, tenantsOfUser, userPermissions } from '../engine/permissions.ts';
+import { parseBody } from '../rest/validation-error.ts';
 import { evaluate, evaluateMany } from './authzen.ts';
 import {
+  allTenantsBody,
   authorizedUsersBody,
   bulkBody,
   isFirstVersion,
@@ -11,10 +13,8 @@ import {
 } from './question-body.ts';
 import { decisionAnswer, type Endpoint, PdpRefusal, parseQuestion } from './serve-decision.ts';
 
-const allowed: Endpoint = (context, body) => {
-  refuseFirstVersion(body);
-  return decisionAnswer(context, questionOf(parseQuestion(questionBody, body)), '/allowed');
-};
+const allowed: Endpoint = (context, body) =>
+  decisionAnswer(context, questionOf(parseQuestion(questionBody, body)), '/allowed');
 
 const allowedBulk: Endpoint = (context, body) => ({
   allow: parseQuestion(bulkBody, body).map((item) =>
@@ -24,7 +24,7 @@ const allowedBulk: Endpoint = (context, body) => ({
 
 const allTenants: Endpoint = ({ world, options }, body) => {
   refuseFirstVersion(body);
-  const question = questionOf(parseQuestion(questionBody, body));
+  const question = questionOf(parseBody(allTenantsBody, body));
   return {
     allowed_tenants: allowedTenants(world, question, options).map(({ tenant, decision }) => ({
       allow: decision.allow,
@@ -55,18 +55,22 @@ const whoMay: Endpoint = ({ world }, body) => {
 };
 
 const userTenants: Endpoint = ({ world }, body) =>
-  tenantsOfUser(world, parseQuestion(userTenantsBody, body).user.key);
+  tenantsOfUser(world, parseBody(userTenantsBody, body).user.key);
 
-/** What the decision point answers by `POST`. */
+/** What the server in front answers by `POST`. */
 export const decisionEndpoints: ReadonlyMap<string, Endpoint> = new Map([
   ['/allowed', allowed],
   ['/allowed/bulk', allowedBulk],
-  ['/allowed/all-tenants', allTenants],
   ['/user-permissions', permissions],
   ['/authorized_users', whoMay],
-  ['/user-tenants', userTenants],
   ['/access/v1/evaluation', evaluate],
   ['/access/v1/evaluations', evaluateMany],
+]);
+
+/** What it leaves to the one behind. */
+export const endpointsBehind: ReadonlyMap<string, Endpoint> = new Map([
+  ['/allowed/all-tenants', allTenants],
+  ['/user-tenants', userTenants],
 ]);
 
 /** The first version's body named the user by a string. */

@@ -39,7 +39,7 @@ export const pdpPages: ReadonlyMap<string, Page> = new Map<string, Page>([
   ['/health', open(HEALTHY)],
   ['/healthy', open(HEALTHY)],
   ['/ready', open(HEALTHY)],
-  ['/version', open({ api_version: 4 })],
+  ['/version', fixed({ api_version: 4 })],
   ['/healthchecks/opa/ready', fixed({ result: true })],
   ['/healthchecks/opa/healthy', fixed({ result: true })],
   ['/healthchecks/opa/system', fixed({ result: { ready: true, healthy: true } })],

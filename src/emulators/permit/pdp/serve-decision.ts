@@ -5,6 +5,7 @@ import { explain } from '../engine/explain.ts';
 import type { EngineOptions, EngineQuestion } from '../engine/question.ts';
 import type { World } from '../engine/roles.ts';
 import { isJson, jsonOf, readBytes, rememberBody, sendJson, sendText } from '../http-exchange.ts';
+import { parsedBody, ValidationError } from '../rest/validation-error.ts';
 import type { DecisionLog } from './decision-log.ts';
 
 export type PdpContext = {
@@ -17,6 +18,8 @@ export type PdpContext = {
 
 /** Makes an answer of a body; a refusal is thrown. */
 export type Endpoint = (context: PdpContext, body: unknown) => unknown;
+/** Reads the body. The container is a server in front of an older one: each refuses in words of its own. */
+export type Reader = (req: IncomingMessage) => Promise<unknown>;
 
 /** Written as it stands: text as text, everything else as JSON. */
 export class PdpRefusal extends Error {
@@ -58,12 +61,14 @@ export async function serveDecision(
   res: ServerResponse,
   endpoint: Endpoint,
   context: PdpContext,
+  read: Reader,
 ): Promise<void> {
   try {
-    const body = await jsonBodyOf(req);
+    const body = await read(req);
     rememberBody(req, body);
     sendJson(res, 200, endpoint(context, body));
   } catch (error) {
+    if (error instanceof ValidationError) return sendJson(res, 422, { detail: error.detail });
     if (!(error instanceof PdpRefusal)) throw error;
     if (typeof error.body === 'string') sendText(res, error.status, error.body);
     else sendJson(res, error.status, error.body);
@@ -71,7 +76,7 @@ export async function serveDecision(
 }
 
 /** @throws {PdpRefusal} 415 without a JSON content type, 413, 400 for what is no JSON. */
-async function jsonBodyOf(req: IncomingMessage): Promise<unknown> {
+export const readInFront: Reader = async function readInFront(req) {
   const bytes = await readBytes(req);
   if (!isJson(req)) throw new PdpRefusal(415, 'Expected request with `Content-Type: application/json`');
   if (!bytes) throw new PdpRefusal(413, 'length limit exceeded');
@@ -80,7 +85,15 @@ async function jsonBodyOf(req: IncomingMessage): Promise<unknown> {
   } catch {
     throw new PdpRefusal(400, 'Failed to parse the request body as JSON');
   }
-}
+};
+
+/** @throws {ValidationError} for what is no JSON; without a JSON content type, the schema finds no object. */
+export const readBehind: Reader = async function readBehind(req) {
+  const bytes = await readBytes(req);
+  if (!bytes) throw new PdpRefusal(413, 'length limit exceeded');
+  if (bytes.length === 0) return undefined;
+  return isJson(req) ? parsedBody(bytes) : bytes.toString();
+};
 
 /** @throws {PdpRefusal} 422 as text. */
 export function parseQuestion<Body>(schema: ZodType<Body>, body: unknown): Body {

@@ -1,13 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  bearerOf,
-  isJson,
-  jsonOf,
-  readBytes,
-  rememberBody,
-  sendJson,
-  sendNothing,
-} from '../http-exchange.ts';
+import { bearerOf, isJson, readBytes, rememberBody, sendJson, sendNothing } from '../http-exchange.ts';
 import { ApiError } from '../model/api-error.ts';
 import type { Organization } from '../model/organization.ts';
 import type { KeyRow } from '../model/organization-rows.ts';
@@ -15,7 +7,7 @@ import { FactsWaitError, requireFactsWait, type WaitPolicy, waitPolicyOf } from 
 import { createQuery } from './query.ts';
 import { type Answer, type Call, environmentOf, type Route } from './route.ts';
 import type { Router } from './router.ts';
-import { ValidationError } from './validation-error.ts';
+import { parsedBody, ValidationError } from './validation-error.ts';
 
 export type RestOptions = {
   router: Router;
@@ -112,19 +104,9 @@ async function bodyOf(req: IncomingMessage): Promise<unknown> {
   if (!bytes)
     throw new ValidationError([{ loc: ['body'], msg: 'the body is too large', type: 'value_error' }]);
   if (bytes.length === 0) return undefined;
-  const body = isJson(req) ? parsed(bytes) : bytes.toString();
+  const body = isJson(req) ? parsedBody(bytes) : bytes.toString();
   rememberBody(req, body);
   return body;
-}
-
-function parsed(bytes: Buffer): unknown {
-  try {
-    return jsonOf(bytes);
-  } catch {
-    throw new ValidationError([
-      { loc: ['body'], msg: 'the body is not JSON', type: 'value_error.jsondecode' },
-    ]);
-  }
 }
 
 async function settled(call: Call, wait: WaitPolicy): Promise<void> {

@@ -1,5 +1,6 @@
 import type { core, ZodType } from 'zod';
 import { isObject } from '../engine/attributes.ts';
+import { jsonOf } from '../http-exchange.ts';
 
 export type ValidationDetail = { loc: (string | number)[]; msg: string; type: string };
 
@@ -10,6 +11,17 @@ export class ValidationError extends Error {
     super(detail.map(({ loc, msg }) => `${loc.join('.')}: ${msg}`).join('; '));
     this.name = 'ValidationError';
     this.detail = detail;
+  }
+}
+
+/** @throws {ValidationError} for what is no JSON. */
+export function parsedBody(bytes: Buffer): unknown {
+  try {
+    return jsonOf(bytes);
+  } catch {
+    throw new ValidationError([
+      { loc: ['body'], msg: 'the body is not JSON', type: 'value_error.jsondecode' },
+    ]);
   }
 }
 
