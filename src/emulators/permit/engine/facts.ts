@@ -57,6 +57,7 @@ export function createFacts() {
     tenants: () => tenants.keys(),
     users: () => users.keys(),
     instance: (name: string) => instances.get(name),
+    instances: () => instances.entries(),
     tenantRolesOf: (user: string, tenant: string) => tenantRoles.get(tenant)?.get(user) ?? noRoles,
     tenantsOf: (user: string) => membersAt(memberships, user),
     isMember: (user: string, tenant: string) => tenantRoles.get(tenant)?.has(user) ?? false,

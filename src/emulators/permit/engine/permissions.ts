@@ -1,4 +1,4 @@
-import { abacOf } from './abac.ts';
+import { abacPermissions } from './abac-permissions.ts';
 import { type Attributes, noAttributes } from './attributes.ts';
 import { decide } from './decide.ts';
 import type { EngineOptions, EngineQuestion } from './question.ts';
@@ -23,58 +23,57 @@ export type PermissionEntry = {
 
 /** Everything the user may do, by tenant (`__tenant:<key>`) and by object (`<type>:<key>`). */
 export function userPermissions(world: World, query: PermissionsQuery): Record<string, PermissionEntry> {
-  const entries: [string, PermissionEntry][] = [];
-  if (keepsTenants(query)) {
-    for (const tenant of world.facts.tenantsOf(query.user.key)) {
-      const name = `__tenant:${tenant}`;
-      // With tenants asked for, a list of objects does not narrow them.
-      const wanted = query.tenants ? fits(query.tenants, tenant, name) : fits(query.resources, name);
-      if (wanted) entries.push([name, tenantEntry(world, query, tenant)]);
+  const entries = new Map<string, PermissionEntry>();
+  for (const tenant of world.facts.tenantsOf(query.user.key)) {
+    if (keepsTenant(query, tenant)) {
+      entries.set(`__tenant:${tenant}`, tenantEntry(world, query.user.key, tenant));
     }
   }
   for (const [object, roles] of rolesOnObjects(world, query.user.key)) {
-    const tenant = world.facts.instance(object)?.tenant;
-    const home = tenant === undefined ? [] : [tenant, `__tenant:${tenant}`];
-    if (!fits(query.resources, object) || !fits(query.resourceTypes, typeOf(object))) continue;
-    if (query.tenants && !fits(query.tenants, ...home)) continue;
-    entries.push([object, objectEntry(world, object, [...roles])]);
+    if (keepsObject(world, query, object)) entries.set(object, objectEntry(world, object, [...roles]));
+  }
+  if (query.context?.enable_abac_user_permissions === true) {
+    for (const { name, tenant, permission } of abacPermissions(world, query)) {
+      const entry = entries.get(name) ?? { tenant: tenantBlock(world, tenant), permissions: [], roles: [] };
+      if (!entry.permissions.includes(permission)) entry.permissions.push(permission);
+      entries.set(name, entry);
+    }
   }
   return Object.fromEntries(entries);
 }
 
-/** Naming objects only drops the tenants; naming types drops them unless `__tenant` is among those. */
-function keepsTenants({ tenants, resources, resourceTypes }: PermissionsQuery): boolean {
+/** Named among the tenants or among the resources; when neither is asked for, all. */
+function keepsTenant({ tenants, resources, resourceTypes }: PermissionsQuery, tenant: string): boolean {
   if (resourceTypes && !resourceTypes.includes(TENANT_SCOPE)) return false;
-  return !resources || tenants !== undefined || resources.some((name) => name.startsWith('__tenant:'));
+  const name = `__tenant:${tenant}`;
+  if (!tenants && !resources) return true;
+  return tenants?.some((one) => one === tenant || one === name) || resources?.includes(name) || false;
 }
 
-function fits(filter: readonly string[] | undefined, ...names: string[]): boolean {
-  return !filter || names.some((name) => filter.includes(name));
+function keepsObject({ facts }: World, query: PermissionsQuery, object: string): boolean {
+  const { tenants, resources, resourceTypes } = query;
+  if (resourceTypes && !resourceTypes.includes(typeOf(object))) return false;
+  const home = facts.instance(object)?.tenant;
+  if (tenants && (home === undefined || !(tenants.includes(home) || tenants.includes(`__tenant:${home}`)))) {
+    return false;
+  }
+  // Tenants among the resources narrow no objects; with no other resource there, all of them stay.
+  const named = resources?.filter((name) => !name.startsWith(TENANT_SCOPE)) ?? [];
+  return named.length === 0 || named.includes(object) || named.includes(keyOf(object));
 }
 
-function tenantEntry(world: World, query: PermissionsQuery, tenant: string): PermissionEntry {
+const tenantBlock = ({ facts }: World, key: string): TenantBlock => ({
+  key,
+  attributes: facts.tenant(key) ?? noAttributes,
+});
+
+function tenantEntry(world: World, user: string, tenant: string): PermissionEntry {
   const { schema, facts } = world;
-  const roles = facts.tenantRolesOf(query.user.key, tenant);
+  const roles = facts.tenantRolesOf(user, tenant);
   const permissions = new Set(
     roles.flatMap((role) => granted(schema.role(TENANT_SCOPE, role)?.grants ?? new Map())),
   );
-  if (query.context?.enable_abac_user_permissions === true) {
-    for (const permission of abacPermissions(world, query, tenant)) permissions.add(permission);
-  }
-  return {
-    tenant: { key: tenant, attributes: facts.tenant(tenant) ?? noAttributes },
-    permissions: [...permissions],
-    roles: [...roles],
-  };
-}
-
-function* abacPermissions(world: World, query: PermissionsQuery, tenant: string): Generator<string> {
-  for (const type of query.resourceTypes ?? []) {
-    for (const action of world.schema.actionsOf(type) ?? []) {
-      const question = { user: query.user, action, resource: { type, tenant }, context: query.context };
-      if (abacOf(world, question).allow) yield `${type}:${action}`;
-    }
-  }
+  return { tenant: tenantBlock(world, tenant), permissions: [...permissions], roles: [...roles] };
 }
 
 function objectEntry({ schema, facts }: World, object: string, roles: string[]): PermissionEntry {
