@@ -1,4 +1,4 @@
-import { decisionEndpoints } from '../../src/emulators/permit/pdp/decision-endpoints.ts';
+import { decisionEndpoints, endpointsBehind } from '../../src/emulators/permit/pdp/decision-endpoints.ts';
 import { pdpPages } from '../../src/emulators/permit/pdp/pages.ts';
 import type { Route } from '../../src/emulators/permit/rest/route.ts';
 import type { OpenApi } from './permit-openapi.ts';
@@ -27,7 +27,7 @@ export function parityPage(document: OpenApi, routes: readonly Route[]): string 
     ].join('\n'),
   );
   const pdp = [
-    ...[...decisionEndpoints.keys()].map((path) => `POST ${path}`),
+    ...[...decisionEndpoints.keys(), ...endpointsBehind.keys()].map((path) => `POST ${path}`),
     ...[...pdpPages].map(([path, { method }]) => `${method} ${path}`),
     '/facts/*, as /v2/facts/{proj_id}/{env_id}/* through the decision point',
     'POST /v1/data/permit/root, on the OPA port',
