@@ -3,6 +3,7 @@ import type { UserRecord } from '../../directory/records.ts';
 import type { Issuer } from '../../issuer.ts';
 import { many, single, words } from '../authorization-request.ts';
 import { invalidGrant, invalidTarget, OidcError } from '../oidc-error.ts';
+import { requireMembership, requireResource } from '../resource-tokens.ts';
 import type { GrantHandler } from '../token-endpoint.ts';
 import { verifyOwnToken } from '../verify-own-token.ts';
 import { issueUserAccessToken } from './user-tokens.ts';
@@ -24,10 +25,16 @@ export const exchangeToken: GrantHandler = async (issuer, application, parameter
   if (user.isSuspended) throw invalidGrant();
   const actor = await actorOf(issuer, parameters);
   const resource = many(parameters, 'resource')[0];
-  if (resource !== undefined && !issuer.directory.resources.find((row) => row.indicator === resource))
-    throw invalidTarget();
+  if (resource !== undefined) requireResource(issuer, resource);
   const organizationId = single(parameters, 'organization_id');
   if (resource === undefined && organizationId === undefined) throw invalidTarget();
+  if (organizationId !== undefined) requireMembership(issuer, user, organizationId, false);
+  // Once: taken before the first await that follows the refusals, so that of parallel exchanges one succeeds.
+  if (
+    (type === IMPERSONATION || subjectToken.startsWith('sub_')) &&
+    !issuer.issued.subjectTokens.delete(subjectToken)
+  )
+    throw invalidGrant();
 
   const scopes = words(parameters, 'scope');
   const access = await issueUserAccessToken(issuer, {
@@ -41,8 +48,6 @@ export const exchangeToken: GrantHandler = async (issuer, application, parameter
     ...(actor === undefined ? {} : { actor }),
     via: 'token_exchange',
   });
-  if (type === IMPERSONATION || subjectToken.startsWith('sub_'))
-    issuer.issued.subjectTokens.delete(subjectToken);
   return {
     access_token: access.token,
     expires_in: access.ttlSeconds,

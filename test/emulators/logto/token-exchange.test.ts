@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { createCodeFlow } from '../../support/logto-code-flow.ts';
+import { createManagementCaller, type ManagementCaller } from '../../support/logto-management-caller.ts';
+
+const api = 'http://localhost:3000/api';
+const web: [string, string] = ['webapp00000000000000a', 'webapp-secret'];
+let logto: LogtoEmulator;
+let flow: ReturnType<typeof createCodeFlow>;
+let call: ManagementCaller;
+beforeAll(async () => {
+  logto = await startLogtoEmulator();
+  flow = createCodeFlow(logto);
+});
+beforeEach(async () => {
+  await logto.reset();
+  call = await createManagementCaller(logto);
+  await call('PATCH', `/api/applications/${web[0]}`, { customClientMetadata: { allowTokenExchange: true } });
+});
+afterAll(() => logto.close());
+
+const impersonationToken = async (): Promise<string> =>
+  (await call('POST', '/api/subject-tokens', { userId: 'carol0000000' })).body.subjectToken;
+
+const exchange = (subject_token: string, changes: Record<string, string> = {}) => {
+  const fields = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token,
+    subject_token_type: 'urn:logto:token-type:impersonation_token',
+    resource: api,
+    scope: 'read:reports',
+    ...changes,
+  };
+  return flow.token(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '')), web);
+};
+
+describe('an impersonation token', () => {
+  it('is good once, also for exchanges that come at the same time', async () => {
+    // Open connections, so that the exchanges really meet.
+    await Promise.all(Array.from({ length: 8 }, () => exchange('none')));
+    for (let round = 0; round < 5; round += 1) {
+      const subject = await impersonationToken();
+      const answers = await Promise.all(Array.from({ length: 8 }, () => exchange(subject)));
+      const refused = answers.filter(({ status }) => status !== 200);
+      expect(refused.map(({ body }) => body.error)).toEqual(Array(7).fill('invalid_grant'));
+    }
+  });
+
+  it('is not used up by an exchange that is refused', async () => {
+    const subject = await impersonationToken();
+    expect((await exchange(subject, { resource: 'http://nobody' })).body.error).toBe('invalid_target');
+    expect((await exchange(subject, { organization_id: 'globex000000' })).body.error).toBe('access_denied');
+    expect((await exchange(subject)).status).toBe(200);
+  });
+});
