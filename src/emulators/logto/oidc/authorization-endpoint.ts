@@ -1,5 +1,6 @@
 import { type Request, type Response, Router, urlencoded } from 'express';
 import { newSecret } from '../directory/ids.ts';
+import type { UserRecord } from '../directory/records.ts';
 import type { Issuer } from '../issuer.ts';
 import { consentErrorPage } from '../pages/message-page.ts';
 import { sendPage } from '../pages/page.ts';
@@ -9,6 +10,7 @@ import {
   responseModeOf,
   single,
 } from './authorization-request.ts';
+import { authorizedResourceScopes, authorizedScopes } from './granted-scopes.ts';
 import type { AuthorizationRequest, SessionRecord } from './issued-state.ts';
 import { OidcError } from './oidc-error.ts';
 import { answerByRedirect, answerErrorByRedirect } from './redirect-answer.ts';
@@ -53,7 +55,7 @@ function authorize(issuer: Issuer, req: Request, res: Response, parameters: Reco
     user.isSuspended ||
     request.prompts.some((prompt) => prompt === 'login' || prompt === 'select_account');
   if (!mustSignIn) {
-    sendCode(issuer, res, request, session);
+    sendCode(issuer, res, request, session, user);
     return;
   }
   if (request.prompts.includes('none')) {
@@ -84,7 +86,7 @@ function resume(issuer: Issuer, req: Request, res: Response): void {
     return;
   }
   endInteraction(issuer, res, interaction);
-  sendCode(issuer, res, interaction.request, session);
+  sendCode(issuer, res, interaction.request, session, user);
 }
 
 /** Consent is given for the person, as Logto does for applications of the own tenant. */
@@ -93,23 +95,25 @@ function sendCode(
   res: Response,
   request: AuthorizationRequest,
   session: SessionRecord,
+  user: UserRecord,
 ): void {
   const now = issuer.clock.now();
   const application = issuer.directory.applications.get(request.clientId);
+  const resourceScopes = authorizedResourceScopes(issuer.directory, user, request);
   const grant = issuer.issued.grants.put({
     id: newSecret(21),
     userId: session.userId,
     clientId: request.clientId,
+    resourceScopes,
     expiresAt: now + GRANT_TTL_MS,
   });
   const sid = sidOf(issuer, session, request.clientId);
-  const user = issuer.directory.users.get(session.userId);
   // The application at which somebody signed in first; webhooks of that sign-in do not show it yet.
-  if (user?.applicationId === null) issuer.directory.users.put({ ...user, applicationId: request.clientId });
+  if (user.applicationId === null) issuer.directory.users.put({ ...user, applicationId: request.clientId });
   const code = issuer.issued.codes.put({
     id: newSecret(43),
     grantId: grant.id,
-    request,
+    request: { ...request, scopes: authorizedScopes(request.scopes, resourceScopes) },
     userId: session.userId,
     ...(application?.backchannelLogoutSessionRequired ? { sid } : {}),
     expiresAt: now + CODE_TTL_MS,

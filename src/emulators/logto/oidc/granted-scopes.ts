@@ -1,5 +1,6 @@
 import type { ApplicationRecord, UserRecord } from '../directory/records.ts';
 import type { Directory } from '../directory/tables.ts';
+import { IDENTITY_SCOPES, ORGANIZATIONS_RESOURCE } from './user-claims.ts';
 
 type Subject = Pick<UserRecord | ApplicationRecord, 'roleIds' | 'organizations'>;
 
@@ -43,6 +44,35 @@ export function grantedOrganizationScopes(
     .filter((scope) => ids.has(scope.id))
     .map((scope) => scope.name)
     .sort();
+}
+
+type Asked = { scopes: readonly string[]; resources: readonly string[] };
+
+/**
+ * What an authorization gives, by resource: of the scopes that it asks for, those that the person holds then.
+ * More than that takes another authorization. Organization permissions are weighed per organization, later.
+ */
+export function authorizedResourceScopes(
+  directory: Directory,
+  subject: Subject,
+  { scopes, resources }: Asked,
+): Record<string, string[]> {
+  const heldFor = (indicator: string): string[] => {
+    if (indicator === ORGANIZATIONS_RESOURCE)
+      return directory.organizationScopes.all().map(({ name }) => name);
+    const resource = directory.resources.find((row) => row.indicator === indicator);
+    return resource ? grantedResourceScopes(directory, subject, resource.id, { machine: false }) : [];
+  };
+  return Object.fromEntries(resources.map((indicator) => [indicator, narrowed(scopes, heldFor(indicator))]));
+}
+
+/** The scopes about the person, and those of the resources. */
+export function authorizedScopes(
+  scopes: readonly string[],
+  resourceScopes: Record<string, readonly string[]>,
+): string[] {
+  const identity = scopes.filter((scope) => IDENTITY_SCOPES.has(scope));
+  return [...new Set([...identity, ...Object.values(resourceScopes).flat()])];
 }
 
 /** What was asked for and is held, in the order in which it was asked for. */

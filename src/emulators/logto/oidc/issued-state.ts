@@ -37,7 +37,14 @@ export type AuthorizationRequest = {
 };
 
 /** One consent of one user for one application; tokens die with it. */
-export type GrantRecord = { id: string; userId: string; clientId: string; expiresAt: number };
+export type GrantRecord = {
+  id: string;
+  userId: string;
+  clientId: string;
+  /** Resource indicator → what was asked for and held at the authorization: tokens may have less, never more. */
+  resourceScopes: Record<string, string[]>;
+  expiresAt: number;
+};
 
 export type CodeRecord = {
   id: string;

@@ -24,7 +24,8 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
   if (single(parameters, 'redirect_uri') !== request.redirectUri) throw invalidGrant();
   if (!verifierFits(request.codeChallenge, single(parameters, 'code_verifier'))) throw invalidGrant();
   const user = directory.users.get(code.userId);
-  if (!user || user.isSuspended || !issued.grantLives(code.grantId)) throw invalidGrant();
+  const grant = issued.live(issued.grants, code.grantId);
+  if (!user || user.isSuspended || !grant) throw invalidGrant();
 
   const resources = many(parameters, 'resource');
   const resource = resources.length === 1 ? resources[0] : undefined;
@@ -37,6 +38,7 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
     clientId: application.id,
     grantId: code.grantId,
     scopes: request.scopes,
+    resourceScopes: grant.resourceScopes,
     ...(resource === undefined ? {} : { resource }),
     ...(organizationId === undefined ? {} : { organizationId }),
     via: 'authorization_code',

@@ -21,7 +21,8 @@ export const refresh: GrantHandler = async (issuer, application, parameters) => 
   const id = single(parameters, 'refresh_token');
   if (id === undefined) throw new OidcError('invalid_request', "missing required parameter 'refresh_token'");
   const token = issued.live(issued.refreshTokens, id);
-  if (!token || token.clientId !== application.id || !issued.grantLives(token.grantId)) throw invalidGrant();
+  const grant = issued.live(issued.grants, token?.grantId);
+  if (!token || token.clientId !== application.id || !grant) throw invalidGrant();
   if (token.consumedAt !== undefined && issuer.clock.now() - token.consumedAt > REUSE_LEEWAY_MS) {
     issued.endGrant(token.grantId);
     throw invalidGrant();
@@ -45,6 +46,7 @@ export const refresh: GrantHandler = async (issuer, application, parameters) => 
     clientId: application.id,
     grantId: token.grantId,
     scopes: token.scopes,
+    resourceScopes: grant.resourceScopes,
     ...(narrowTo ? { narrowTo } : {}),
     ...(resource === undefined ? {} : { resource }),
     ...(organizationId === undefined ? {} : { organizationId }),

@@ -1,10 +1,11 @@
 import { newSecret } from '../../directory/ids.ts';
 import type { UserRecord } from '../../directory/records.ts';
 import type { Issuer } from '../../issuer.ts';
+import { narrowed } from '../granted-scopes.ts';
 import { OidcError } from '../oidc-error.ts';
 import { type IssuedAccessToken, issueResourceToken } from '../resource-tokens.ts';
 import { ACCESS_TOKEN_TTL_SECONDS } from '../sign-tokens.ts';
-import { IDENTITY_SCOPES, ORGANIZATIONS_SCOPE } from '../user-claims.ts';
+import { IDENTITY_SCOPES, ORGANIZATIONS_RESOURCE, ORGANIZATIONS_SCOPE } from '../user-claims.ts';
 
 export type UserTokenRequest = {
   user: UserRecord;
@@ -12,6 +13,8 @@ export type UserTokenRequest = {
   grantId: string;
   /** Granted at the authorization. */
   scopes: readonly string[];
+  /** By resource, as the grant has them; `undefined` where no authorization went before. */
+  resourceScopes?: Record<string, readonly string[]>;
   /** Asked for now; `undefined` means all of them. */
   narrowTo?: readonly string[];
   resource?: string;
@@ -24,8 +27,10 @@ export type UserTokenRequest = {
 /** An access token on behalf of a user: opaque without a resource or organization, else a JWT. */
 export async function issueUserAccessToken(
   issuer: Issuer,
-  { user, clientId, grantId, scopes, narrowTo, resource, organizationId, actor, via }: UserTokenRequest,
+  request: UserTokenRequest,
 ): Promise<IssuedAccessToken> {
+  const { user, clientId, grantId, scopes, resourceScopes, narrowTo, resource, organizationId, actor, via } =
+    request;
   if (organizationId !== undefined && !scopes.includes(ORGANIZATIONS_SCOPE))
     throw new OidcError('insufficient_scope', 'refresh token missing required scope', {
       status: 403,
@@ -36,7 +41,9 @@ export async function issueUserAccessToken(
     return issueResourceToken(issuer, {
       subject: user,
       clientId,
-      scopes: asked,
+      scopes: resourceScopes
+        ? narrowed(asked, resourceScopes[resource ?? ORGANIZATIONS_RESOURCE] ?? [])
+        : asked,
       ...(resource === undefined ? {} : { resource }),
       ...(organizationId === undefined ? {} : { organizationId }),
       ...(actor === undefined ? {} : { actor }),
