@@ -15,6 +15,7 @@ import {
   presentedOrganizationScope,
 } from './presented.ts';
 import { bodyOf } from './request-body.ts';
+import { requireRoleType } from './role-type.ts';
 
 type Member = UserRecord | ApplicationRecord;
 
@@ -107,7 +108,11 @@ function memberRoutes<Row extends Member>(issuer: Issuer, kind: Kind<Row>): Rout
   }
 
   function requireRoles(roleIds: string[]): string[] {
-    if (roleIds.some((id) => !directory.organizationRoles.get(id))) throw missingReference();
+    for (const id of roleIds) {
+      const role = directory.organizationRoles.get(id);
+      if (!role) throw missingReference();
+      requireRoleType(role, segment === 'users' ? 'User' : 'MachineToMachine');
+    }
     return roleIds;
   }
 

@@ -7,6 +7,7 @@ import { notExistsWithId, notFound } from './management-error.ts';
 import { sendPageOf } from './paging.ts';
 import { presentedApplication, presentedUser } from './presented.ts';
 import { bodyOf } from './request-body.ts';
+import { requireRoleType } from './role-type.ts';
 import { requireRole } from './roles.ts';
 
 /** Who has a role: `/roles/:id/users` and `/roles/:id/applications`. No webhook tells of a change here. */
@@ -36,14 +37,15 @@ function memberRoutes<Row extends UserRecord | ApplicationRecord>(
     sendPageOf(issuer, req, res, members.toReversed(), present);
   });
   router.post(`/roles/:id/${segment}`, (req, res) => {
-    const { id } = requireRole(issuer, String(req.params.id));
+    const role = requireRole(issuer, String(req.params.id));
     const body = bodyOf(req, z.object({ [bodyKey]: z.array(z.string().min(1)).min(1) }));
     const rows = (body[bodyKey] ?? []).map((memberId) => {
       const row = table.get(memberId);
       if (!row) throw notFound();
       return row;
     });
-    for (const row of rows) patch(row, [...new Set([...row.roleIds, id])]);
+    requireRoleType(role, segment === 'users' ? 'User' : 'MachineToMachine');
+    for (const row of rows) patch(row, [...new Set([...row.roleIds, role.id])]);
     res.status(201).type('text/plain').send('Created');
   });
   router.delete(`/roles/:id/${segment}/:memberId`, (req, res) => {

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import type { ApplicationRecord, RoleRecord, UserRecord } from '../directory/records.ts';
 import type { Table } from '../directory/tables.ts';
 import type { Issuer } from '../issuer.ts';
-import { ManagementError, notExistsWithId } from './management-error.ts';
+import { notExistsWithId } from './management-error.ts';
 import { sendPageOf } from './paging.ts';
 import { presentedRole } from './presented.ts';
 import { bodyOf } from './request-body.ts';
+import { requireRoleType } from './role-type.ts';
 
 type Subject = UserRecord | ApplicationRecord;
 type Options<Row extends Subject> = {
@@ -30,18 +31,7 @@ export function createSubjectRoleRoutes<Row extends Subject>(issuer: Issuer, opt
     for (const id of roleIds) {
       const role = directory.roles.get(id);
       if (!role) throw notExistsWithId('roles', id);
-      if (role.type !== type)
-        throw type === 'User'
-          ? new ManagementError(
-              422,
-              'user.invalid_role_type',
-              'Machine to machine roles cannot be assigned to a user.',
-            )
-          : new ManagementError(
-              422,
-              'application.invalid_role_type',
-              'Can not assign user type role to machine to machine application.',
-            );
+      requireRoleType(role, type);
     }
     return roleIds;
   }
