@@ -2,7 +2,7 @@ import type { JWTPayload } from 'jose';
 import { z } from 'zod';
 import { ControlRefusal } from '../control/control-refusal.ts';
 import { findApplication, findOrganization, findUser } from './directory/find-subject.ts';
-import { MANAGEMENT_API } from './directory/plant-seed.ts';
+import { MANAGEMENT_API } from './directory/plant-resources.ts';
 import type { ApplicationRecord, UserRecord } from './directory/records.ts';
 import type { Issuer } from './issuer.ts';
 import { grantedOrganizationScopes, grantedResourceScopes } from './oidc/granted-scopes.ts';

@@ -1,5 +1,6 @@
 import type { Seed } from '../seed.ts';
 import { newSecret, stableId } from './directory/ids.ts';
+import { plantNewResources } from './directory/plant-resources.ts';
 import { plantApplications, plantSeed } from './directory/plant-seed.ts';
 import type { Issuer } from './issuer.ts';
 import { hookEventsOf } from './webhooks/payloads.ts';
@@ -11,7 +12,7 @@ const KEPT = new Set(['keys', 'meta']);
 
 /**
  * Brings the seed in: into an empty store, or after a reset (`fresh`). On kept state only what the
- * configuration says is renewed: addresses of applications and of the webhook.
+ * configuration says is renewed: addresses of applications and of the webhook, and API resources that it names.
  */
 export function plantEverything(
   issuer: Issuer,
@@ -25,7 +26,10 @@ export function plantEverything(
       for (const collection of store.collections()) if (!KEPT.has(collection)) store.clear(collection);
     const complete = withResource(seed, configuration.apiResource);
     if (fresh || store.get('meta', 'seeded') !== true) plantSeed(directory, complete, clock.now());
-    else plantApplications(directory, complete, clock.now());
+    else {
+      plantNewResources(directory, complete, clock.now());
+      plantApplications(directory, complete, clock.now());
+    }
     plantHooks(issuer, seed, configuration);
     store.put('meta', 'seeded', true);
   });
@@ -49,9 +53,9 @@ function plantHooks(
     const kept = directory.hooks.get(id);
     directory.hooks.put({
       id,
-      name: hook.name,
-      events: [...(hook.events ?? hookEventsOf(version))],
-      config: { url: hook.url },
+      name: kept?.name ?? hook.name,
+      events: kept?.events ?? [...(hook.events ?? hookEventsOf(version))],
+      config: { ...kept?.config, url: hook.url },
       signingKey: hook.signingKey,
       enabled: kept?.enabled ?? true,
       createdAt: kept?.createdAt ?? clock.now(),

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { newSecret } from './directory/ids.ts';
-import { MANAGEMENT_API } from './directory/plant-seed.ts';
+import { MANAGEMENT_API } from './directory/plant-resources.ts';
 import type { ApplicationRecord, UserRecord } from './directory/records.ts';
 import type { Issuer } from './issuer.ts';
 import { sign } from './oidc/sign-tokens.ts';

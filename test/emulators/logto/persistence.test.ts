@@ -10,6 +10,7 @@ import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/l
 import { type ChildProcess, spawn } from '../../support/child-process.ts';
 import { openBrowser, registerAs } from '../../support/logto-browser.ts';
 import { createCodeFlow } from '../../support/logto-code-flow.ts';
+import { createManagementCaller, type ManagementCaller } from '../../support/logto-management-caller.ts';
 import { until } from '../../support/until.ts';
 
 const source = join(import.meta.dirname, '../../../src/emulators/logto/emulator.ts');
@@ -112,6 +113,58 @@ describe('kill -9', () => {
     expect(after).toMatchObject({
       signingKey: before?.signingKey,
       config: { url: 'http://127.0.0.1:9/new' },
+    });
+    await second.close();
+  });
+
+  it('an API resource that is new in the configuration joins at a start, with the roles’ share of its scopes', async () => {
+    const resource = 'http://localhost:4000/api';
+    const first = await startLogtoEmulator({ dataDir });
+    const caller = await createManagementCaller(first);
+    const listed = async (call: ManagementCaller) =>
+      ((await call('GET', '/api/resources')).body as { indicator: string }[]).map(
+        ({ indicator }) => indicator,
+      );
+    const before = await listed(caller);
+    await caller('PATCH', '/api/users/bob000000000', { name: 'Renamed' });
+    await first.close();
+
+    const second = await startLogtoEmulator({ dataDir, apiResource: resource });
+    const call = await createManagementCaller(second);
+    expect((await listed(call)).toSorted()).toEqual([...before, resource].toSorted());
+    const flow = createCodeFlow(second);
+    const machine = await flow.token(
+      { grant_type: 'client_credentials', resource, scope: 'read:reports write:reports' },
+      ['reporter000000000000a', 'reporter-secret'],
+    );
+    expect([machine.status, machine.body.scope]).toEqual([200, 'read:reports']);
+    for (const [who, scope] of [
+      ['alice', 'read:reports write:reports'],
+      ['erin', 'read:reports write:reports'],
+      ['carol', 'read:reports'],
+    ] as const) {
+      const code = await flow.codeFor(who, { resource, scope: 'openid read:reports write:reports' });
+      expect((await flow.redeem(code, { resource })).body.scope).toBe(scope);
+    }
+    expect((await call('GET', '/api/users/bob000000000')).body.name).toBe('Renamed');
+    await second.close();
+  });
+
+  it('keeps what somebody changed about the webhook', async () => {
+    const webhookUrl = 'http://127.0.0.1:9/one';
+    const changed = { name: 'mine', events: ['User.Created'] };
+    const first = await startLogtoEmulator({ dataDir, webhookUrl });
+    const call = await createManagementCaller(first);
+    const [hook] = (await call('GET', '/api/hooks')).body;
+    const config = { url: webhookUrl, headers: { 'x-mine': '1' } };
+    await call('PATCH', `/api/hooks/${hook.id}`, { ...changed, config });
+    await first.close();
+    const second = await startLogtoEmulator({ dataDir, webhookUrl: 'http://127.0.0.1:9/two' });
+    const [kept] = (await (await createManagementCaller(second))('GET', '/api/hooks')).body;
+    expect(kept).toMatchObject({
+      ...changed,
+      id: hook.id,
+      config: { url: 'http://127.0.0.1:9/two', headers: { 'x-mine': '1' } },
     });
     await second.close();
   });

@@ -1,10 +1,10 @@
 import type { Seed, SeedApplication } from '../../seed.ts';
 import { stableId } from './ids.ts';
 import { hashPassword } from './passwords.ts';
-import type { OrganizationRoleRecord, ScopeRecord } from './records.ts';
+import { plantResources, scopeIdsFor } from './plant-resources.ts';
+import type { OrganizationRoleRecord } from './records.ts';
 import type { Directory } from './tables.ts';
 
-export const MANAGEMENT_API = 'https://default.logto.app/api';
 const MANAGEMENT_ROLE = 'Logto Management API access';
 const ORGANIZATION_SCOPES = ['read:members', 'manage:members'];
 
@@ -17,31 +17,13 @@ export function plantSeed(directory: Directory, seed: Seed, now: number): void {
   plantUsers(directory, seed, now);
 }
 
-function plantResources({ resources, scopes }: Directory, seed: Seed, now: number): void {
-  const all = { ...seed.apiResources, [MANAGEMENT_API]: ['all'] };
-  for (const [indicator, names] of Object.entries(all)) {
-    const management = indicator === MANAGEMENT_API;
-    const id = management ? 'management-api' : stableId(`resource ${indicator}`, 21);
-    const name = management ? 'Logto Management API' : indicator;
-    resources.put({ id, name, indicator, isDefault: false, accessTokenTtl: 3600 });
-    for (const scope of names)
-      scopes.put({
-        id: management ? 'management-api-all' : stableId(`${indicator} ${scope}`, 21),
-        resourceId: id,
-        name: scope,
-        description: scope,
-        createdAt: now,
-      });
-  }
-}
-
 function plantRoles(directory: Directory, seed: Seed): void {
   const apiScopes = directory.scopes.all().filter((scope) => scope.id !== 'management-api-all');
   for (const name of seed.roles.length > 0 ? ORGANIZATION_SCOPES : [])
     directory.organizationScopes.put({ id: stableId(`orgscope ${name}`, 21), name, description: null });
 
   for (const name of seed.roles) {
-    const resourceScopeIds = scopesOf(name, apiScopes);
+    const resourceScopeIds = scopeIdsFor(name, apiScopes);
     directory.roles.put({
       id: stableId(`role ${name}`, 21),
       name,
@@ -88,13 +70,6 @@ function organizationRole(
 
 function hasMachineMember({ organizations, applications }: Seed, role: string): boolean {
   return organizations.some(({ members }) => applications.some(({ id }) => members[id]?.includes(role)));
-}
-
-/** Viewers read; everybody else has every scope of the API resources. */
-function scopesOf(role: string, scopes: ScopeRecord[]): string[] {
-  return scopes
-    .filter((scope) => role !== 'viewer' || scope.name.startsWith('read:'))
-    .map((scope) => scope.id);
 }
 
 function plantOrganizations({ organizations }: Directory, seed: Seed, now: number): void {

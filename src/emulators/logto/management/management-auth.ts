@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { createLocalJWKSet, errors, type JWTPayload, jwtVerify } from 'jose';
-import { MANAGEMENT_API } from '../directory/plant-seed.ts';
+import { MANAGEMENT_API } from '../directory/plant-resources.ts';
 import type { Issuer } from '../issuer.ts';
 import { signingAlgorithms } from '../signing-keys.ts';
 import { ManagementError } from './management-error.ts';
