@@ -30,7 +30,6 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
   const resources = many(parameters, 'resource');
   const resource = resources.length === 1 ? resources[0] : undefined;
   if (resource !== undefined && !request.resources.includes(resource)) throw invalidTarget();
-  const organizationId = single(parameters, 'organization_id');
 
   issued.codes.patch(code.id, { consumedAt: issuer.clock.now() });
   const access = await issueUserAccessToken(issuer, {
@@ -40,7 +39,6 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
     scopes: request.scopes,
     resourceScopes: grant.resourceScopes,
     ...(resource === undefined ? {} : { resource }),
-    ...(organizationId === undefined ? {} : { organizationId }),
     via: 'authorization_code',
   });
   const idToken = await signIdToken(issuer, {
