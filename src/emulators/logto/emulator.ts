@@ -16,6 +16,7 @@ import {
 } from './control-routes.ts';
 import { openDirectory } from './directory/tables.ts';
 import { stateOf } from './emulator-state.ts';
+import { createFailureAnswer } from './failure-answer.ts';
 import { createInspector } from './inspector/inspector.ts';
 import { createIssuedLog } from './issued-log.ts';
 import type { Issuer, LogtoVersion } from './issuer.ts';
@@ -148,6 +149,7 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
   app.use('/oidc', createOidcRouter(issuer));
   app.use('/api', createManagementRouter(issuer));
   app.use(createSignInRoutes(issuer), createInspector(issuer), notEmulated);
+  app.use(createFailureAnswer((message) => options.log?.info(message)));
   webhooks.resume();
   options.log?.info(`Logto emulator at ${url}`);
 

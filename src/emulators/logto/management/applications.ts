@@ -9,10 +9,17 @@ import { presentedApplication } from './presented.ts';
 import { bodyOf } from './request-body.ts';
 
 const object = z.record(z.string(), z.unknown());
+/** Any scheme, as native applications have their own, but none that a browser runs. */
+const address = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && !/^(?:javascript|data):$/.test(new URL(text).protocol),
+    'Invalid URL',
+  );
 const metadata = z.object({
-  redirectUris: z.array(z.string()),
-  postLogoutRedirectUris: z.array(z.string()),
-  backchannelLogoutUri: z.string().optional(),
+  redirectUris: z.array(address),
+  postLogoutRedirectUris: z.array(address),
+  backchannelLogoutUri: address.optional(),
   backchannelLogoutSessionRequired: z.boolean().optional(),
 });
 const changeInput = z

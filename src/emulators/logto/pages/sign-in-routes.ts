@@ -85,10 +85,15 @@ async function withForm(
   act: (interaction: InteractionRecord, fields: Fields) => Promise<void>,
 ): Promise<void> {
   const interaction = interactionOf(issuer, req);
-  const fields = (req.body ?? {}) as Fields;
+  const fields = textFieldsOf(req.body);
   if (interaction && fields.csrf === interaction.csrf) return act(interaction, fields);
   const text = 'This form does not belong to a sign-in of this browser, or it has expired.';
   sendPage(res, 'Sign-in cannot go on', consentErrorPage('session.not_found', text), { status: 400 });
+}
+
+/** A field that comes twice is a list: none that a form of ours sends. */
+function textFieldsOf(body: unknown): Fields {
+  return Object.fromEntries(Object.entries(body ?? {}).filter(([, value]) => typeof value === 'string'));
 }
 
 function userOfPassword(issuer: Issuer, { identifier, password }: Fields): UserRecord | undefined {
