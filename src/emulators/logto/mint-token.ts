@@ -3,12 +3,15 @@ import { z } from 'zod';
 import { ControlRefusal } from '../control/control-refusal.ts';
 import { findApplication, findOrganization, findUser } from './directory/find-subject.ts';
 import { MANAGEMENT_API } from './directory/plant-resources.ts';
-import type { ApplicationRecord, UserRecord } from './directory/records.ts';
+import type { ApplicationRecord, ResourceRecord, UserRecord } from './directory/records.ts';
 import type { Issuer } from './issuer.ts';
 import { grantedOrganizationScopes, grantedResourceScopes } from './oidc/granted-scopes.ts';
-import { organizationAudience } from './oidc/resource-tokens.ts';
+import { organizationAudience, scopeClaim } from './oidc/resource-tokens.ts';
 import { ACCESS_TOKEN_TTL_SECONDS, accessTokenClaims, sign } from './oidc/sign-tokens.ts';
 import { applyTokenFault, tokenFaults } from './token-faults.ts';
+
+/** A hundred years or so. */
+const MAX_SECONDS = 3_200_000_000;
 
 /** What `POST /_emulator/tokens` takes. */
 export const mintSchema = z
@@ -27,7 +30,7 @@ export const mintSchema = z
     claims: z.record(z.string(), z.unknown()).optional(),
     header: z.record(z.string(), z.unknown()).optional(),
     /** Seconds; negative for one that has expired. */
-    expiresIn: z.number().optional(),
+    expiresIn: z.number().min(-MAX_SECONDS).max(MAX_SECONDS).optional(),
     fault: z.enum(tokenFaults).optional(),
   })
   .refine(({ user, machine }) => (user === undefined) !== (machine === undefined), {
@@ -36,12 +39,13 @@ export const mintSchema = z
   });
 
 export type MintRequest = z.input<typeof mintSchema>;
-export type MintedToken = { token: string; claims: JWTPayload; expiresAt: string };
+export type MintedToken = { token: string; claims: JWTPayload; expiresAt: string | null };
 
 /**
  * Mints an access token that no sign-in has to precede: a good one as Logto would issue it, or a faulty one.
  *
- * @throws ControlRefusal 404 when there is no such user, machine or organization; ZodError on bad input.
+ * @throws ControlRefusal 404 when there is no such user, machine or organization, 400 when the current key cannot
+ *   sign with that header; ZodError on bad input.
  */
 export async function mintToken(issuer: Issuer, input: MintRequest): Promise<MintedToken> {
   const request = mintSchema.parse(input);
@@ -50,22 +54,24 @@ export async function mintToken(issuer: Issuer, input: MintRequest): Promise<Min
   const audience = audienceOf(issuer, request.resource, organization);
   const bound = organization !== undefined && audience !== organizationAudience(organization);
 
+  const resource = issuer.directory.resources.find(({ indicator }) => indicator === audience);
+  const scope = (request.scopes ?? heldScopes(issuer, subject, resource, organization)).join(' ');
   const claims = withChanges(
     accessTokenClaims(issuer, {
       sub: subject.id,
       clientId,
       audience,
-      scope: (request.scopes ?? heldScopes(issuer, subject, audience, organization)).join(' '),
-      ttlSeconds: request.expiresIn ?? ACCESS_TOKEN_TTL_SECONDS,
+      scope: scopeClaim(issuer, scope, request.machine !== undefined && resource !== undefined),
+      ttlSeconds: request.expiresIn ?? resource?.accessTokenTtl ?? ACCESS_TOKEN_TTL_SECONDS,
       ...(bound ? { organizationId: organization } : {}),
     }),
     request.claims,
   );
   const header = { typ: 'at+jwt', ...request.header };
-  const token =
-    request.fault === undefined
-      ? { token: await sign(issuer, claims, header), claims }
-      : await applyTokenFault(issuer, request.fault, { claims, header, subject, clientId });
+  const token = await signed().catch((error: unknown) => {
+    if (request.header === undefined) throw error;
+    throw new ControlRefusal(400, 'unusable_header', 'The current key cannot sign a token with this header.');
+  });
   issuer.issuedLog.add({
     kind: 'access',
     via: request.fault === undefined ? 'control' : `control (${request.fault})`,
@@ -75,7 +81,13 @@ export async function mintToken(issuer: Issuer, input: MintRequest): Promise<Min
     scope: String(token.claims.scope ?? ''),
     ...(organization === undefined ? {} : { organizationId: organization }),
   });
-  return { ...token, expiresAt: new Date((token.claims.exp ?? 0) * 1000).toISOString() };
+  return { ...token, expiresAt: dateOf(token.claims.exp) };
+
+  async function signed() {
+    return request.fault === undefined
+      ? { token: await sign(issuer, claims, header), claims }
+      : applyTokenFault(issuer, request.fault, { claims, header, subject, clientId });
+  }
 }
 
 function subjectOf(
@@ -118,16 +130,21 @@ function audienceOf(
 function heldScopes(
   { directory }: Issuer,
   subject: UserRecord | ApplicationRecord,
-  audience: string,
+  resource: ResourceRecord | undefined,
   organizationId: string | undefined,
 ): string[] {
-  const resource = directory.resources.find(({ indicator }) => indicator === audience);
   if (resource)
     return grantedResourceScopes(directory, subject, resource.id, {
       ...(organizationId === undefined ? {} : { organizationId }),
       machine: !('username' in subject),
     });
   return organizationId === undefined ? [] : grantedOrganizationScopes(directory, subject, organizationId);
+}
+
+/** `null` for a claim that is no time. */
+function dateOf(exp: unknown): string | null {
+  const date = new Date(typeof exp === 'number' ? exp * 1000 : Number.NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 function withChanges(claims: JWTPayload, changes: Record<string, unknown> = {}): JWTPayload {

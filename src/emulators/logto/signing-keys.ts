@@ -95,7 +95,8 @@ export async function openSigningKeys(store: Store, clock: Clock) {
     async rotate({ alg = 'ES384', graceSeconds = 0, dropPrevious = false }: Rotation = {}): Promise<void> {
       // An announced key that has not signed yet makes way for the new one.
       for (const { row, status } of arranged()) if (status === 'Next') forget(row);
-      await generate(alg, clock.now() + graceSeconds * 1000);
+      // At once means for good, also when the clock is set back; only what was announced waits for its hour.
+      await generate(alg, graceSeconds > 0 ? clock.now() + graceSeconds * 1000 : 0);
       const kept = arranged().filter(({ status }) => !dropPrevious || status !== 'Previous');
       for (const row of rows.all()) if (!kept.some((key) => key.row.id === row.id)) forget(row);
     },

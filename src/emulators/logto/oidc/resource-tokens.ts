@@ -88,7 +88,11 @@ export async function issueResourceToken(issuer: Issuer, request: TokenRequest):
 }
 
 /** Nothing granted: absent for a machine at a resource, else `""` up to 1.41 and absent since 1.42. */
-function scopeClaim({ version }: Issuer, scope: string, machineAtResource: boolean): string | undefined {
+export function scopeClaim(
+  { version }: Issuer,
+  scope: string,
+  machineAtResource: boolean,
+): string | undefined {
   if (scope !== '') return scope;
   return machineAtResource || version === '1.42' ? undefined : '';
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type JWTPayload, SignJWT } from 'jose';
+import { type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import { newSecret } from '../directory/ids.ts';
 import type { UserRecord } from '../directory/records.ts';
 import type { Issuer } from '../issuer.ts';
@@ -109,7 +109,7 @@ export async function sign(
   key = issuer.keys.current(),
 ): Promise<string> {
   return new SignJWT(claims)
-    .setProtectedHeader({ alg: key.alg, ...header, kid: key.kid })
+    .setProtectedHeader({ alg: key.alg, ...header, kid: header.kid ?? key.kid } as JWTHeaderParameters)
     .sign(key.privateKey);
 }
 
