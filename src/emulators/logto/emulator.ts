@@ -100,7 +100,15 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
   const directory = openDirectory(store);
   const issued = openIssuedState(store, clock);
   const keys = await openSigningKeys(store, clock);
-  const webhooks = createWebhooks({ store, directory, clock, retries: options.webhookRetries ?? 0 });
+  let resets = 0;
+  const generation = () => resets;
+  const webhooks = createWebhooks({
+    store,
+    directory,
+    clock,
+    retries: options.webhookRetries ?? 0,
+    generation,
+  });
   const issuedLog = createIssuedLog(clock);
   const closing = new AbortController();
   const background = new Set<Promise<void>>();
@@ -124,6 +132,7 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
     issuedLog,
     webhooks,
     pickable: new Set(seed.users.map(({ id }) => id)),
+    generation,
     background(work) {
       background.add(work);
       void work.finally(() => background.delete(work));
@@ -137,7 +146,10 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
     name: 'logto',
     state: () => stateOf(issuer),
     async reset() {
+      resets += 1;
       await webhooks.stop();
+      // Once more for what began meanwhile: it is cleared away with the rest.
+      resets += 1;
       plant(true);
       issuedLog.clear();
     },

@@ -24,6 +24,8 @@ export type Issuer = {
   webhooks: Webhooks;
   /** People whom the sign-in page offers without a password. */
   pickable: ReadonlySet<string>;
+  /** Raised by each reset: work that began under another one has nothing left to act on, and stops. */
+  generation(): number;
   /** Work that goes on after the answer; it never rejects, and `close` waits for it. */
   background(work: Promise<void>): void;
   /** Aborted when the emulator closes. */

@@ -36,13 +36,15 @@ export function announce(
   });
   if (queued.length > 1) return;
   pending.set(res, queued);
+  const generation = issuer.generation();
   const answered = new Promise<void>((resolve) => void res.once('close', () => resolve()));
-  issuer.background(answered.then(() => sendInTurn(issuer, queued)));
+  issuer.background(answered.then(() => sendInTurn(issuer, queued, generation)));
 }
 
-async function sendInTurn(issuer: Issuer, queued: Announcement[]): Promise<void> {
+async function sendInTurn(issuer: Issuer, queued: Announcement[], generation: number): Promise<void> {
   const sent: Promise<void>[] = [];
   for (const body of queued) {
+    if (issuer.generation() !== generation) break;
     const emitted = issuer.webhooks.emit(body());
     sent.push(emitted);
     if (queued.length > 1) await Promise.race([emitted, wait(HEAD_START_MS)]);

@@ -16,6 +16,8 @@ import {
 /** The browser waits so long at most for the receivers: they see the user before the application does. */
 const HEAD_START_MS = 100;
 
+const RESET = 'The emulator was reset meanwhile, and this account with it.';
+
 type Fields = Record<string, string | undefined>;
 
 /** Makes the account and sends what Logto sends: memberships first, `User.Created`, then `PostRegister`. */
@@ -31,6 +33,7 @@ export async function register(
   if (error !== undefined) return { error };
 
   const { clock, directory, webhooks } = issuer;
+  const generation = issuer.generation();
   const application = directory.applications.get(interaction.request.clientId);
   const context = interactionContext(req, 'Register', interaction.id, application);
   const joined = organizationsFor(issuer, email);
@@ -63,10 +66,12 @@ export async function register(
     interactionDataBody(issuer, 'User.Created', context, { data: publicUser(user) }),
   );
   await Promise.race([created, wait(HEAD_START_MS)]);
+  if (issuer.generation() !== generation) return { error: RESET };
   const signedIn =
     directory.users.patch(user.id, { lastSignInAt: clock.now(), updatedAt: clock.now() }) ?? user;
   const registered = webhooks.emit(interactionBody(issuer, context, signedIn));
   await Promise.race([registered, wait(HEAD_START_MS)]);
+  if (issuer.generation() !== generation) return { error: RESET };
   return { user: signedIn };
 }
 
