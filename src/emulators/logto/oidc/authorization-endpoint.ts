@@ -105,6 +105,8 @@ function sendCode(
     userId: session.userId,
     clientId: request.clientId,
     resourceScopes,
+    sessionUid: session.uid,
+    persistsLogout: request.scopes.includes('offline_access'),
     expiresAt: now + GRANT_TTL_MS,
   });
   const sid = sidOf(issuer, session, request.clientId);

@@ -5,6 +5,8 @@ import { openTable, type Table } from '../directory/tables.ts';
 /** A browser signed in at the emulator; `id` is the cookie's value. */
 export type SessionRecord = {
   id: string;
+  /** Outlives the cookie's value, which changes at each sign-in of the same person. */
+  uid: string;
   userId: string;
   createdAt: number;
   expiresAt: number;
@@ -43,6 +45,10 @@ export type GrantRecord = {
   clientId: string;
   /** Resource indicator → what was asked for and held at the authorization: tokens may have less, never more. */
   resourceScopes: Record<string, string[]>;
+  /** Of the session in which it was given. */
+  sessionUid?: string;
+  /** Given with `offline_access`: it outlives the session. */
+  persistsLogout: boolean;
   expiresAt: number;
 };
 
@@ -133,6 +139,12 @@ export function openIssuedState(store: Store, clock: Clock) {
     /** Ends a consent: its code, refresh and opaque tokens stop working; JWTs live on, as at Logto. */
     endGrant(grantId: string): void {
       tables.grants.delete(grantId);
+    },
+    /** The sign-out of a session: what was given in it goes, but for `offline_access`. */
+    endGrantsOf({ uid }: SessionRecord): void {
+      for (const grant of tables.grants.all())
+        if (grant.sessionUid !== undefined && grant.sessionUid === uid && !grant.persistsLogout)
+          tables.grants.delete(grant.id);
     },
     grantLives: (grantId: string | undefined): boolean => live(tables.grants, grantId) !== undefined,
     /** Suspension and deletion: sessions and grants go, for good. */

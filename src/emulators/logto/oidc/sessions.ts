@@ -20,6 +20,7 @@ export function startSession(issuer: Issuer, req: Request, res: Response, userId
   const now = issuer.clock.now();
   const session = issuer.issued.sessions.put({
     id: newSecret(43),
+    uid: (old?.userId === userId && old.uid) || newSecret(21),
     userId,
     createdAt: now,
     expiresAt: now + SESSION_TTL_MS,
@@ -41,6 +42,7 @@ export function sidOf(issuer: Issuer, session: SessionRecord, clientId: string):
 
 export function endSession(issuer: Issuer, res: Response, session: SessionRecord): void {
   issuer.issued.sessions.delete(session.id);
+  issuer.issued.endGrantsOf(session);
   dropCookie(res, SESSION_COOKIE);
 }
 
