@@ -3,6 +3,7 @@ import { ControlRefusal } from '../control/control-refusal.ts';
 import { findOrganization, findUser } from './directory/find-subject.ts';
 import { newId } from './directory/ids.ts';
 import type { Issuer } from './issuer.ts';
+import { presentedOrganization } from './management/presented.ts';
 import type { DeliveryRecord } from './webhooks/delivery.ts';
 import { interactionBody, interactionEvents, publicUser } from './webhooks/payloads.ts';
 import { webhookFaultKinds } from './webhooks/webhook-faults.ts';
@@ -77,6 +78,12 @@ function bodyOf(
       ...(user ? { addedUserIds: [user.id] } : {}),
     };
   if (user) return { event, createdAt, userAgent, ip, params: { userId: user.id }, data: publicUser(user) };
-  if (organization) return { event, createdAt, userAgent, ip, params: { id: organization.id } };
+  if (organization) {
+    const params = { id: organization.id };
+    // A deletion has no data; a creation has no id in its path.
+    if (event === 'Organization.Deleted') return { event, createdAt, userAgent, ip, params };
+    const data = presentedOrganization(organization);
+    return { event, createdAt, userAgent, ip, params: event === 'Organization.Created' ? {} : params, data };
+  }
   return { event, createdAt, userAgent, ip };
 }

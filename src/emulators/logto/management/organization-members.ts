@@ -17,6 +17,9 @@ import {
 import { bodyOf } from './request-body.ts';
 import { requireRoleType } from './role-type.ts';
 
+/** A webhook names so many members at most, and does not tell that there are more. */
+const ANNOUNCED = 5_000;
+
 type Member = UserRecord | ApplicationRecord;
 
 function resembles(row: Member, text: string): boolean {
@@ -86,8 +89,8 @@ function memberRoutes<Row extends Member>(issuer: Issuer, kind: Kind<Row>): Rout
     table.put({ ...row, organizations });
   };
   const delta = (added: string[], removed: string[]) => ({
-    ...(added.length > 0 ? { [kind.added]: added } : {}),
-    ...(removed.length > 0 ? { [kind.removed]: removed } : {}),
+    ...(added.length > 0 ? { [kind.added]: added.slice(0, ANNOUNCED) } : {}),
+    ...(removed.length > 0 ? { [kind.removed]: removed.slice(0, ANNOUNCED) } : {}),
   });
 
   function requireMember(id: string, memberId: string): Row {

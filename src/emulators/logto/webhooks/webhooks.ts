@@ -52,8 +52,8 @@ export function createWebhooks({ store, directory, clock, retries, generation }:
       headers: {
         'content-type': 'application/json',
         'user-agent': 'Logto (https://logto.io/)',
+        ...withoutSignature(hook.config.headers),
         [SIGNATURE_HEADER]: signatureOf(hook.signingKey, rawBody),
-        ...hook.config.headers,
       },
       rawBody,
       createdAt: clock.now(),
@@ -174,4 +174,11 @@ export function createWebhooks({ store, directory, clock, retries, generation }:
       stopping = new AbortController();
     },
   };
+}
+
+/** Headers of the hook are its own business, but none stands in for the signature. */
+function withoutSignature(headers: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name.toLowerCase() !== SIGNATURE_HEADER),
+  );
 }
