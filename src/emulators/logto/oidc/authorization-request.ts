@@ -59,6 +59,8 @@ export function parseAuthorizationRequest(
     throw new OidcError('invalid_request', 'invalid prompt value provided');
 
   const codeChallenge = single(parameters, 'code_challenge');
+  if (codeChallenge === undefined && single(parameters, 'code_challenge_method') !== undefined)
+    throw new OidcError('invalid_request', 'code_challenge must be provided with code_challenge_method');
   if (codeChallenge !== undefined && single(parameters, 'code_challenge_method') !== 'S256')
     throw new OidcError('invalid_request', 'not supported value of code_challenge_method');
   if (codeChallenge !== undefined && !/^[\w~.-]{43,128}$/.test(codeChallenge))

@@ -1,5 +1,4 @@
 import { type Request, type Response, Router, urlencoded } from 'express';
-import { decodeJwt } from 'jose';
 import { newSecret } from '../directory/ids.ts';
 import type { Issuer } from '../issuer.ts';
 import { formTargetOf } from '../pages/form-targets.ts';
@@ -9,6 +8,7 @@ import { single } from './authorization-request.ts';
 import { notifyBackchannels } from './backchannel-logout.ts';
 import { OidcError } from './oidc-error.ts';
 import { endSession, sessionOf } from './sessions.ts';
+import { verifyIdTokenHint } from './verify-own-token.ts';
 
 const LOGOUT_TTL_MS = 3_600_000;
 /** As the vendor does; the page works without it. */
@@ -23,14 +23,19 @@ export function createEndSession(issuer: Issuer): Router {
     .post('/session/end/confirm', form, (req, res) => confirm(issuer, req, res));
 }
 
-function askToSignOut(
+async function askToSignOut(
   issuer: Issuer,
   req: Request,
   res: Response,
   parameters: Record<string, unknown>,
-): void {
-  const clientId = single(parameters, 'client_id') ?? clientOfHint(single(parameters, 'id_token_hint'));
+): Promise<void> {
+  const hinted = await clientOfHint(issuer, single(parameters, 'id_token_hint'));
+  const clientId = single(parameters, 'client_id') ?? hinted;
+  if (hinted !== undefined && clientId !== hinted)
+    throw new OidcError('invalid_request', 'client_id does not match the provided id_token_hint');
   const application = issuer.directory.applications.get(clientId);
+  if (clientId !== undefined && !application)
+    throw new OidcError('invalid_client', 'client is invalid', { iss: issuer.issuer });
   const redirectUri = single(parameters, 'post_logout_redirect_uri');
   if (redirectUri !== undefined) {
     if (!application) throw new OidcError('invalid_request', 'client_id or id_token_hint is needed');
@@ -88,13 +93,11 @@ function isRegistered(registered: readonly string[], asked: string): boolean {
 
 const hrefOf = (uri: string) => (URL.canParse(uri) ? new URL(uri).href : uri);
 
-/** A hint only: it chooses the application whose registered addresses count, nothing else. */
-function clientOfHint(hint: string | undefined): string | undefined {
+/** The application that the hint was made for, whose registered addresses count; an old hint is as good. */
+async function clientOfHint(issuer: Issuer, hint: string | undefined): Promise<string | undefined> {
   if (hint === undefined) return undefined;
-  try {
-    const { aud } = decodeJwt(hint);
-    return typeof aud === 'string' ? aud : undefined;
-  } catch {
-    return undefined;
-  }
+  const claims = await verifyIdTokenHint(issuer, hint);
+  if (typeof claims?.aud !== 'string')
+    throw new OidcError('invalid_request', 'could not validate id_token_hint');
+  return claims.aud;
 }

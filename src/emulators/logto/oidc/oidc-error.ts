@@ -61,6 +61,17 @@ export function invalidToken(issuer: string): OidcError {
   });
 }
 
+export function missingOpenid(issuer: string): OidcError {
+  const description = 'access token missing openid scope';
+  return new OidcError('insufficient_scope', description, {
+    status: 403,
+    scope: 'openid',
+    headers: {
+      'WWW-Authenticate': `Bearer realm="${issuer}", error="insufficient_scope", error_description="${description}", scope="openid"`,
+    },
+  });
+}
+
 export function invalidClient(issuer: string): OidcError {
   const description = 'client authentication failed';
   return new OidcError('invalid_client', description, {

@@ -38,6 +38,9 @@ export function createTokenEndpoint(issuer: Issuer): Router {
     res.set('Cache-Control', 'no-store');
     const application = authenticateClient(issuer, req);
     const parameters = (req.body ?? {}) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(parameters))
+      if (Array.isArray(value) && name !== 'resource')
+        throw new OidcError('invalid_request', `'${name}' parameter must not be provided twice`);
     const grantType = single(parameters, 'grant_type');
     if (grantType === undefined)
       throw new OidcError('invalid_request', "missing required parameter 'grant_type'");

@@ -1,8 +1,8 @@
 import { type RequestHandler, Router, urlencoded } from 'express';
 import type { Issuer } from '../issuer.ts';
 import { single } from './authorization-request.ts';
-import { authenticateClient } from './client-authentication.ts';
-import { invalidToken, OidcError } from './oidc-error.ts';
+import { authenticateClient, isPublic } from './client-authentication.ts';
+import { invalidToken, missingOpenid, OidcError } from './oidc-error.ts';
 import { userClaims } from './user-claims.ts';
 
 const looksLikeJwt = (token: string) => token.split('.').length === 3;
@@ -25,16 +25,20 @@ export function createTokenInspection(issuer: Issuer): Router {
     const found = scheme?.toLowerCase() === 'bearer' ? opaqueOf(token) : undefined;
     if (header === '') throw new OidcError('invalid_request', 'no access token provided');
     if (!found) throw invalidToken(issuer.issuer);
+    if (!found.row.scope.split(' ').includes('openid')) throw missingOpenid(issuer.issuer);
     res.json(userClaims(directory, found.user, found.row.scope.split(' '), { userinfo: true }));
   };
 
   const introspect: RequestHandler = function introspect(req, res) {
     res.set('Cache-Control', 'no-store');
-    authenticateClient(issuer, req);
+    const application = authenticateClient(issuer, req);
     const token = requiredToken(req.body);
     if (issuer.version === '1.42' && looksLikeJwt(token))
       throw structuredToken('introspected', 'introspection');
-    res.json(activeAccess(token) ?? activeRefresh(token) ?? { active: false });
+    const active = activeAccess(token) ?? activeRefresh(token);
+    // Anybody can call as a public application: it is told about its own tokens alone.
+    const hidden = isPublic(application) && active?.client_id !== application.id;
+    res.json(active && !hidden ? active : { active: false });
   };
 
   function activeAccess(token: string) {

@@ -22,6 +22,7 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
   }
   const { request } = code;
   if (single(parameters, 'redirect_uri') !== request.redirectUri) throw invalidGrant();
+  requireWellFormedVerifier(single(parameters, 'code_verifier'));
   if (!verifierFits(request.codeChallenge, single(parameters, 'code_verifier'))) throw invalidGrant();
   const user = directory.users.get(code.userId);
   const grant = issued.live(issued.grants, code.grantId);
@@ -81,6 +82,12 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
     return row.id;
   }
 };
+
+/** RFC 7636 §4.1. */
+function requireWellFormedVerifier(verifier: string | undefined): void {
+  if (verifier !== undefined && !/^[\w~.-]{43,128}$/.test(verifier))
+    throw new OidcError('invalid_request', 'code_verifier must be a string with a length of 43 to 128');
+}
 
 /** RFC 7636 §4.6. A verifier without a challenge is refused too (a downgrade). */
 function verifierFits(challenge: string | undefined, verifier: string | undefined): boolean {
