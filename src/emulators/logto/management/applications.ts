@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { newId, newSecret } from '../directory/ids.ts';
 import type { ApplicationRecord } from '../directory/records.ts';
 import type { Issuer } from '../issuer.ts';
+import { clientMetadataSchema } from '../oidc/client-settings.ts';
 import { notExistsWithId } from './management-error.ts';
 import { sendPageOf } from './paging.ts';
 import { presentedApplication } from './presented.ts';
@@ -27,7 +28,7 @@ const changeInput = z
     name: z.string().min(1),
     description: z.string().nullable(),
     oidcClientMetadata: metadata.partial(),
-    customClientMetadata: object,
+    customClientMetadata: clientMetadataSchema,
     customData: object,
   })
   .partial();

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import { newSecret } from '../directory/ids.ts';
-import type { UserRecord } from '../directory/records.ts';
+import type { ApplicationRecord, UserRecord } from '../directory/records.ts';
 import type { Issuer } from '../issuer.ts';
+import { clientSettingsOf } from './client-settings.ts';
 import { userClaims } from './user-claims.ts';
 
-export const ID_TOKEN_TTL_SECONDS = 3600;
 export const ACCESS_TOKEN_TTL_SECONDS = 3600;
 
 export type AccessTokenInput = {
@@ -52,14 +52,14 @@ export async function signIdToken(
   issuer: Issuer,
   {
     user,
-    clientId,
+    application,
     scopes,
     nonce,
     sid,
     accessToken,
   }: {
     user: UserRecord;
-    clientId: string;
+    application: ApplicationRecord;
     scopes: readonly string[];
     nonce?: string;
     sid?: string;
@@ -67,6 +67,7 @@ export async function signIdToken(
   },
 ): Promise<string> {
   const iat = nowSeconds(issuer);
+  const clientId = application.id;
   const old = issuer.version === '1.41';
   const claims = {
     ...userClaims(issuer.directory, user, scopes, { userinfo: false }),
@@ -74,7 +75,7 @@ export async function signIdToken(
     ...(sid === undefined ? {} : { sid }),
     ...(old && accessToken ? { at_hash: leftHalfHash(accessToken, issuer.keys.current().alg) } : {}),
     aud: clientId,
-    exp: iat + ID_TOKEN_TTL_SECONDS,
+    exp: iat + clientSettingsOf(application).idTokenTtlSeconds,
     iat,
     iss: issuer.issuer,
   };

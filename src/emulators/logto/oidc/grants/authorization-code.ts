@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { newSecret } from '../../directory/ids.ts';
 import { many, single } from '../authorization-request.ts';
+import { clientSettingsOf } from '../client-settings.ts';
 import type { CodeRecord } from '../issued-state.ts';
 import { invalidGrant, invalidTarget, OidcError } from '../oidc-error.ts';
 import { nowSeconds, signIdToken } from '../sign-tokens.ts';
 import type { GrantHandler } from '../token-endpoint.ts';
-import { REFRESH_TTL_SECONDS } from './refresh-token.ts';
 import { issueUserAccessToken } from './user-tokens.ts';
 
 /** Exchanges a code: once, by the application it was made for, to the same address, with its verifier. */
@@ -44,13 +44,15 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
   });
   const idToken = await signIdToken(issuer, {
     user,
-    clientId: application.id,
+    application,
     scopes: request.scopes,
     accessToken: access.token,
     ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
     ...(code.sid === undefined ? {} : { sid: code.sid }),
   });
-  const refreshToken = request.scopes.includes('offline_access') ? startRefreshing(code) : undefined;
+  const { alwaysIssueRefreshToken, refreshTokenTtlSeconds } = clientSettingsOf(application);
+  const refreshable = alwaysIssueRefreshToken || request.scopes.includes('offline_access');
+  const refreshToken = refreshable ? startRefreshing(code) : undefined;
   return {
     access_token: access.token,
     expires_in: access.ttlSeconds,
@@ -71,7 +73,7 @@ export const exchangeCode: GrantHandler = async (issuer, application, parameters
       resources: request.resources,
       ...(sid === undefined ? {} : { sid }),
       issuedAt,
-      expiresAt: (issuedAt + REFRESH_TTL_SECONDS) * 1000,
+      expiresAt: (issuedAt + refreshTokenTtlSeconds) * 1000,
     });
     issuer.issuedLog.add({
       kind: 'refresh',

@@ -3,13 +3,13 @@ import type { ApplicationRecord } from '../../directory/records.ts';
 import type { Issuer } from '../../issuer.ts';
 import { many, single, words } from '../authorization-request.ts';
 import { isPublic } from '../client-authentication.ts';
+import { clientSettingsOf } from '../client-settings.ts';
 import type { RefreshTokenRecord } from '../issued-state.ts';
 import { invalidGrant, invalidTarget, OidcError } from '../oidc-error.ts';
 import { nowSeconds, signIdToken } from '../sign-tokens.ts';
 import type { GrantHandler } from '../token-endpoint.ts';
 import { issueUserAccessToken } from './user-tokens.ts';
 
-export const REFRESH_TTL_SECONDS = 14 * 86_400;
 /** Parallel requests of a public client may use the replaced token for so long; later use is theft. */
 const REUSE_LEEWAY_MS = 3_000;
 /** Confidential clients keep their token until this share of its life is over. */
@@ -56,7 +56,7 @@ export const refresh: GrantHandler = async (issuer, application, parameters) => 
   const idToken = scopes.includes('openid')
     ? await signIdToken(issuer, {
         user,
-        clientId: application.id,
+        application,
         scopes,
         accessToken: access.token,
         ...(token.sid === undefined ? {} : { sid: token.sid }),
@@ -78,7 +78,8 @@ function rotated(issuer: Issuer, application: ApplicationRecord, token: RefreshT
   const ageSeconds = now - token.issuedAt;
   const lifeSeconds = token.expiresAt / 1000 - token.issuedAt;
   const due = ageSeconds >= lifeSeconds * ROTATE_AFTER_SHARE && ageSeconds < CONFIDENTIAL_CAP_SECONDS;
-  if (!isPublic(application) && !due) return token.id;
+  const { rotateRefreshToken, refreshTokenTtlSeconds } = clientSettingsOf(application);
+  if (!rotateRefreshToken || (!isPublic(application) && !due)) return token.id;
 
   issuer.issued.refreshTokens.patch(token.id, { consumedAt: token.consumedAt ?? issuer.clock.now() });
   const { consumedAt: _, ...kept } = token;
@@ -87,7 +88,7 @@ function rotated(issuer: Issuer, application: ApplicationRecord, token: RefreshT
     id: newSecret(43),
     issuedAt: now,
     // A single page application inherits what is left: its sessions do not slide.
-    expiresAt: application.type === 'SPA' ? token.expiresAt : (now + REFRESH_TTL_SECONDS) * 1000,
+    expiresAt: application.type === 'SPA' ? token.expiresAt : (now + refreshTokenTtlSeconds) * 1000,
   });
   issuer.issuedLog.add({
     kind: 'refresh',
