@@ -248,7 +248,7 @@ describe('token exchange', () => {
     const machineToken = (await logto.mintToken({ machine: 'reporter' })).token;
     for (const bad of [idToken, machineToken, 'garbage', 'pat_x'])
       expect((await as(bad)).body.error).toBe('invalid_grant');
-    expect((await as(token, 'urn:nonsense')).body.error).toBe('invalid_request');
+    expect((await as(token, 'urn:nonsense')).body.error).toBe('invalid_grant');
   });
 });
 

@@ -46,6 +46,32 @@ describe('an impersonation token', () => {
     }
   });
 
+  it('becomes an opaque token without a resource, which ends with the user', async () => {
+    const { status, body } = await exchange(await impersonationToken(), {
+      resource: '',
+      scope: 'openid profile',
+    });
+    expect([status, body.scope, body.access_token]).toEqual([
+      200,
+      'openid profile',
+      expect.stringMatching(/^[\w-]{43}$/),
+    ]);
+    const me = () =>
+      fetch(`${logto.url}/oidc/me`, { headers: { authorization: `Bearer ${body.access_token}` } });
+    expect(await (await me()).json()).toMatchObject({ sub: 'carol0000000', username: 'carol' });
+    await call('PATCH', '/api/users/carol0000000/is-suspended', { isSuspended: true });
+    expect((await me()).status).toBe(401);
+  });
+
+  it('of a type that is none, or beside an actor of such a type, is no grant', async () => {
+    const { body } = await flow.redeem(await flow.codeFor('bob'));
+    const actor = (actor_token_type: string) => ({ actor_token: body.access_token ?? '', actor_token_type });
+    for (const changes of [{ subject_token_type: 'urn:x' }, actor('urn:x')])
+      expect((await exchange(await impersonationToken(), changes)).body.error).toBe('invalid_grant');
+    const known = actor('urn:ietf:params:oauth:token-type:access_token');
+    expect((await exchange(await impersonationToken(), known)).status).toBe(200);
+  });
+
   it('is not used up by an exchange that is refused', async () => {
     const subject = await impersonationToken();
     expect((await exchange(subject, { resource: 'http://nobody' })).body.error).toBe('invalid_target');

@@ -17,7 +17,6 @@ import { answerByRedirect, answerErrorByRedirect } from './redirect-answer.ts';
 import { endInteraction, interactionOf, sessionOf, sidOf, startInteraction } from './sessions.ts';
 
 const CODE_TTL_MS = 60_000;
-const GRANT_TTL_MS = 180 * 86_400_000;
 
 /** `GET|POST /oidc/auth`, and `/oidc/auth/:id`, where it goes on after the sign-in page. */
 export function createAuthorizationEndpoint(issuer: Issuer): Router {
@@ -100,14 +99,12 @@ function sendCode(
   const now = issuer.clock.now();
   const application = issuer.directory.applications.get(request.clientId);
   const resourceScopes = authorizedResourceScopes(issuer.directory, user, request);
-  const grant = issuer.issued.grants.put({
-    id: newSecret(21),
+  const grant = issuer.issued.startGrant({
     userId: session.userId,
     clientId: request.clientId,
     resourceScopes,
     sessionUid: session.uid,
     persistsLogout: request.scopes.includes('offline_access'),
-    expiresAt: now + GRANT_TTL_MS,
   });
   const sid = sidOf(issuer, session, request.clientId);
   // The application at which somebody signed in first; webhooks of that sign-in do not show it yet.

@@ -1,5 +1,6 @@
 import type { Clock } from '../../control/emulator-clock.ts';
 import type { Store } from '../../store/store.ts';
+import { newSecret } from '../directory/ids.ts';
 import { openTable, type Table } from '../directory/tables.ts';
 
 /** A browser signed in at the emulator; `id` is the cookie's value. */
@@ -107,6 +108,7 @@ export type LogoutRecord = {
 };
 
 const SWEEP_EVERY_MS = 60_000;
+const GRANT_TTL_MS = 180 * 86_400_000;
 
 export type IssuedState = ReturnType<typeof openIssuedState>;
 
@@ -136,6 +138,9 @@ export function openIssuedState(store: Store, clock: Clock) {
     ...tables,
     /** The row, unless it has expired. */
     live,
+    startGrant(given: Omit<GrantRecord, 'id' | 'expiresAt'>): GrantRecord {
+      return tables.grants.put({ id: newSecret(21), ...given, expiresAt: clock.now() + GRANT_TTL_MS });
+    },
     /** Ends a consent: its code, refresh and opaque tokens stop working; JWTs live on, as at Logto. */
     endGrant(grantId: string): void {
       tables.grants.delete(grantId);

@@ -2,7 +2,7 @@ import { decodeProtectedHeader } from 'jose';
 import type { UserRecord } from '../../directory/records.ts';
 import type { Issuer } from '../../issuer.ts';
 import { many, single, words } from '../authorization-request.ts';
-import { invalidGrant, invalidTarget, OidcError } from '../oidc-error.ts';
+import { invalidGrant, OidcError } from '../oidc-error.ts';
 import { requireMembership, requireResource } from '../resource-tokens.ts';
 import type { GrantHandler } from '../token-endpoint.ts';
 import { verifyOwnToken } from '../verify-own-token.ts';
@@ -18,8 +18,7 @@ export const exchangeToken: GrantHandler = async (issuer, application, parameter
     throw new OidcError('invalid_request', 'token exchange is not allowed for this client');
   const subjectToken = required(parameters, 'subject_token');
   const type = required(parameters, 'subject_token_type');
-  if (![ACCESS_TOKEN, IMPERSONATION, PERSONAL].includes(type))
-    throw new OidcError('invalid_request', 'unsupported subject token type');
+  if (![ACCESS_TOKEN, IMPERSONATION, PERSONAL].includes(type)) throw invalidGrant();
 
   const user = await subjectOf(issuer, subjectToken, type);
   if (user.isSuspended) throw invalidGrant();
@@ -27,7 +26,6 @@ export const exchangeToken: GrantHandler = async (issuer, application, parameter
   const resource = many(parameters, 'resource')[0];
   if (resource !== undefined) requireResource(issuer, resource);
   const organizationId = single(parameters, 'organization_id');
-  if (resource === undefined && organizationId === undefined) throw invalidTarget();
   if (organizationId !== undefined) requireMembership(issuer, user, organizationId, false);
   // Once: taken before the first await that follows the refusals, so that of parallel exchanges one succeeds.
   if (
@@ -37,10 +35,13 @@ export const exchangeToken: GrantHandler = async (issuer, application, parameter
     throw invalidGrant();
 
   const scopes = words(parameters, 'scope');
+  // An opaque token is looked up by its grant: it dies with it, as when the user is suspended.
+  const opaque = resource === undefined && organizationId === undefined;
+  const grantId = opaque ? startGrant(issuer, user.id, application.id) : '';
   const access = await issueUserAccessToken(issuer, {
     user,
     clientId: application.id,
-    grantId: '',
+    grantId,
     scopes: organizationId === undefined ? scopes : [...scopes, 'urn:logto:scope:organizations'],
     narrowTo: scopes,
     ...(resource === undefined ? {} : { resource }),
@@ -55,6 +56,10 @@ export const exchangeToken: GrantHandler = async (issuer, application, parameter
     token_type: 'Bearer',
   };
 };
+
+function startGrant({ issued }: Issuer, userId: string, clientId: string): string {
+  return issued.startGrant({ userId, clientId, resourceScopes: {}, persistsLogout: true }).id;
+}
 
 async function subjectOf(issuer: Issuer, token: string, type: string): Promise<UserRecord> {
   const { issued, directory } = issuer;
@@ -78,8 +83,7 @@ async function subjectOf(issuer: Issuer, token: string, type: string): Promise<U
 async function actorOf(issuer: Issuer, parameters: Record<string, unknown>): Promise<string | undefined> {
   const token = single(parameters, 'actor_token');
   if (token === undefined) return undefined;
-  if (single(parameters, 'actor_token_type') !== ACCESS_TOKEN)
-    throw new OidcError('invalid_request', 'unsupported actor token type');
+  if (single(parameters, 'actor_token_type') !== ACCESS_TOKEN) throw invalidGrant();
   const row = issuer.issued.live(issuer.issued.accessTokens, token);
   if (!row || !issuer.issued.grantLives(row.grantId) || !row.scope.split(' ').includes('openid'))
     throw invalidGrant();
