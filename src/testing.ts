@@ -80,6 +80,8 @@ const SIGNING_KEY = 'a-signing-key-that-only-tests-have';
 /**
  * Starts both emulators on free ports. Parallel suites do not meet.
  *
+ * @throws Error when `NODE_ENV` is `production`: an issuer that signs in anybody has no business there.
+ *
  * @example
  * const emulators = await startEmulators({ policy });
  * const gate = createGate({ ...emulators.gate, policy });
@@ -91,6 +93,8 @@ const SIGNING_KEY = 'a-signing-key-that-only-tests-have';
  * await emulators.close();
  */
 export async function startEmulators(options: StartEmulatorsOptions = {}): Promise<TestEmulators> {
+  if (process.env.NODE_ENV === 'production')
+    throw new Error('NODE_ENV is production: the emulators refuse to run there.');
   const { apiResource = 'http://localhost:3000/api', webhookPath = '/api/webhooks/logto' } = options;
   const clock = createEmulatorClock();
   let receiver: RequestListener = (_req, res) => void res.writeHead(503).end();
