@@ -14,6 +14,7 @@ import { authorizedResourceScopes, authorizedScopes } from './granted-scopes.ts'
 import type { AuthorizationRequest, SessionRecord } from './issued-state.ts';
 import { OidcError } from './oidc-error.ts';
 import { answerByRedirect, answerErrorByRedirect } from './redirect-answer.ts';
+import { consentedTo, hintedUserIdOf, lacksConsent, mustSignInAgain } from './session-checks.ts';
 import { endInteraction, interactionOf, sessionOf, sidOf, startInteraction } from './sessions.ts';
 
 const CODE_TTL_MS = 60_000;
@@ -29,7 +30,12 @@ export function createAuthorizationEndpoint(issuer: Issuer): Router {
   return router;
 }
 
-function authorize(issuer: Issuer, req: Request, res: Response, parameters: Record<string, unknown>): void {
+async function authorize(
+  issuer: Issuer,
+  req: Request,
+  res: Response,
+  parameters: Record<string, unknown>,
+): Promise<void> {
   issuer.issued.sweep();
   const trusted = requireTrustedRedirect(issuer, parameters);
   const state = single(parameters, 'state');
@@ -41,6 +47,8 @@ function authorize(issuer: Issuer, req: Request, res: Response, parameters: Reco
   let request: AuthorizationRequest;
   try {
     request = parseAuthorizationRequest(issuer, parameters, trusted);
+    const hintedUserId = await hintedUserIdOf(issuer, single(parameters, 'id_token_hint'));
+    if (hintedUserId !== undefined) request.hintedUserId = hintedUserId;
   } catch (error) {
     answerErrorByRedirect(res, issuer.issuer, target, error);
     return;
@@ -48,16 +56,18 @@ function authorize(issuer: Issuer, req: Request, res: Response, parameters: Reco
 
   const session = sessionOf(issuer, req);
   const user = issuer.directory.users.get(session?.userId);
-  const mustSignIn =
-    !session ||
-    !user ||
-    user.isSuspended ||
-    request.prompts.some((prompt) => prompt === 'login' || prompt === 'select_account');
-  if (!mustSignIn) {
+  const silent = request.prompts.includes('none');
+  if (session && user && !mustSignInAgain(issuer, request, session, user)) {
+    const resourceScopes = authorizedResourceScopes(issuer.directory, user, request);
+    if (silent && lacksConsent(session, request.clientId, consentedTo(request.scopes, resourceScopes))) {
+      const refusal = new OidcError('consent_required', 'End-User consent is required');
+      answerErrorByRedirect(res, issuer.issuer, target, refusal);
+      return;
+    }
     sendCode(issuer, res, request, session, user);
     return;
   }
-  if (request.prompts.includes('none')) {
+  if (silent) {
     const refusal = new OidcError('login_required', 'End-User authentication is required');
     answerErrorByRedirect(res, issuer.issuer, target, refusal);
     return;
@@ -106,6 +116,10 @@ function sendCode(
     sessionUid: session.uid,
     persistsLogout: request.scopes.includes('offline_access'),
   });
+  const consents = { ...issuer.issued.sessions.get(session.id)?.consents };
+  const given = consentedTo(request.scopes, resourceScopes);
+  consents[request.clientId] = [...new Set([...(consents[request.clientId] ?? []), ...given])];
+  issuer.issued.sessions.patch(session.id, { consents });
   const sid = sidOf(issuer, session, request.clientId);
   // The application at which somebody signed in first; webhooks of that sign-in do not show it yet.
   if (user.applicationId === null) issuer.directory.users.put({ ...user, applicationId: request.clientId });

@@ -7,6 +7,16 @@ import { ORGANIZATIONS_RESOURCE } from './user-claims.ts';
 
 type Parameters = Record<string, unknown>;
 const RESPONSE_MODES = ['query', 'fragment', 'form_post'] as const;
+const SINGLE = [
+  'response_type',
+  'scope',
+  'state',
+  'nonce',
+  'prompt',
+  'code_challenge',
+  'max_age',
+  'id_token_hint',
+];
 const PROMPTS = ['none', 'login', 'consent', 'select_account'];
 
 /**
@@ -46,7 +56,7 @@ export function parseAuthorizationRequest(
   parameters: Parameters,
   { application, redirectUri }: { application: ApplicationRecord; redirectUri: string },
 ): AuthorizationRequest {
-  for (const name of ['response_type', 'scope', 'state', 'nonce', 'prompt', 'code_challenge'])
+  for (const name of SINGLE)
     if (Array.isArray(parameters[name]))
       throw new OidcError('invalid_request', `'${name}' parameter must not be provided twice`);
   if (parameters.request !== undefined)
@@ -71,6 +81,10 @@ export function parseAuthorizationRequest(
       'Authorization Server policy requires PKCE to be used for this request',
     );
 
+  const maxAge = single(parameters, 'max_age');
+  if (maxAge !== undefined && !/^\d{1,10}$/.test(maxAge))
+    throw new OidcError('invalid_request', 'invalid max_age parameter value');
+
   const scopes = words(parameters, 'scope');
   if (!scopes.includes('openid')) throw new OidcError('invalid_request', 'openid scope must be requested');
 
@@ -84,6 +98,7 @@ export function parseAuthorizationRequest(
     ...optional('state', single(parameters, 'state')),
     ...optional('nonce', single(parameters, 'nonce')),
     ...optional('codeChallenge', codeChallenge),
+    ...(maxAge === undefined ? {} : { maxAgeSeconds: Number(maxAge) }),
     ...optional('loginHint', single(parameters, 'login_hint')),
     ...optional('firstScreen', single(parameters, 'first_screen')),
   };

@@ -13,6 +13,8 @@ export type SessionRecord = {
   expiresAt: number;
   /** Application id → `sid` that it was told. */
   sids: Record<string, string>;
+  /** Application id → what it was given in this session. */
+  consents?: Record<string, string[]>;
 };
 
 /** What the application asked for, kept while the person signs in; `id` is the cookie's value. */
@@ -35,6 +37,10 @@ export type AuthorizationRequest = {
   resources: string[];
   prompts: string[];
   codeChallenge?: string;
+  /** The sign-in may be so old. */
+  maxAgeSeconds?: number;
+  /** Who is to be signed in, by `id_token_hint`. */
+  hintedUserId?: string;
   loginHint?: string;
   firstScreen?: string;
 };

@@ -25,6 +25,7 @@ export function startSession(issuer: Issuer, req: Request, res: Response, userId
     createdAt: now,
     expiresAt: now + SESSION_TTL_MS,
     sids: old?.userId === userId ? old.sids : {},
+    consents: (old?.userId === userId && old.consents) || {},
   });
   setCookie(res, SESSION_COOKIE, session.id, session.expiresAt);
   return session;
