@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { z } from 'zod';
 import { policy } from '../app/policy.ts';
 import { openDataFolder } from '../embedded/data-folder.ts';
 import { credentialsOf } from '../embedded/start-emulators.ts';
@@ -76,6 +77,8 @@ Exit: 0 ended by a signal, 1 a port is taken, 2 used wrongly.`,
       opaUrl: permit.opaUrl,
       keys: permit.keys,
       seed,
+      apiResource: values['api-resource'],
+      signingKeys: signingKeysOf(logto.state(), values['webhook-url']),
     });
     if (!context.signal.aborted) await once(context.signal, 'abort');
     await Promise.all([logto.close(), permit.close()]);
@@ -91,9 +94,11 @@ function announce(
     opaUrl: string | undefined;
     keys: Record<string, string>;
     seed: Seed;
+    apiResource: string | undefined;
+    signingKeys: readonly string[];
   },
 ): void {
-  const { logtoUrl, permitUrl, opaUrl, keys, seed } = found;
+  const { logtoUrl, permitUrl, opaUrl, keys, seed, apiResource, signingKeys } = found;
   context.out(`Logto     ${logtoUrl}`);
   context.out(`Permit.io ${permitUrl}${opaUrl ? `, OPA ${opaUrl}` : ''}`);
   context.out('');
@@ -108,7 +113,20 @@ function announce(
     context.out(`LOGTO_M2M_APP_ID=${management.appId}`);
     context.out(`LOGTO_M2M_APP_SECRET=${management.appSecret}`);
   }
+  const resource = apiResource ?? Object.keys(seed.apiResources)[0];
+  if (resource !== undefined) context.out(`LOGTO_API_RESOURCE=${resource}`);
+  if (signingKeys.length > 0) context.out(`LOGTO_WEBHOOK_SIGNING_KEYS=${signingKeys.join(',')}`);
   context.out(`PERMIT_API_KEY=${keys.environment}`);
   context.out(`PERMIT_API_URL=${permitUrl}`);
   context.out(`PERMIT_PDP_URL=${permitUrl}`);
+}
+
+const stateShape = z.object({
+  hooks: z.array(z.object({ config: z.object({ url: z.string() }), signingKey: z.string() })),
+});
+
+/** Made at the first start, and known to the emulator alone until it is told here. */
+function signingKeysOf(state: unknown, webhookUrl: string | undefined): string[] {
+  const { hooks } = stateShape.parse(state);
+  return hooks.filter(({ config }) => config.url === webhookUrl).map(({ signingKey }) => signingKey);
 }

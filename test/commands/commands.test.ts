@@ -1,4 +1,8 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -259,6 +263,49 @@ describe('emulators', () => {
     expect(await (await fetch(`${endpoint}/_emulator/state`)).json()).toMatchObject({ users: [] });
     ending.abort();
     expect((await ended).code).toBe(0);
+  });
+
+  it('print all that an application needs to use them, the key of its webhook too', async () => {
+    const bodies: { signature: string; raw: string }[] = [];
+    const receiver = createServer((req, res) => {
+      let raw = '';
+      req.on('data', (chunk) => {
+        raw += chunk;
+      });
+      req.on('end', () => {
+        bodies.push({ raw, signature: String(req.headers['logto-signature-sha-256']) });
+        res.end();
+      });
+    });
+    receiver.listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hooks`;
+    const ending = new AbortController();
+    const printed: string[] = [];
+    const ports = ['--logto-port', '0', '--permit-port', '0'];
+    const own = ['--webhook-url', url, '--api-resource', 'https://api.example'];
+    const ended = run(emulatorsCommand, [...ports, ...own], {
+      signal: ending.signal,
+      out: (line) => void printed.push(line),
+    });
+    await until(() => printed.some((line) => line.startsWith('PERMIT_PDP_URL=')));
+    const given = Object.fromEntries(
+      printed.filter((line) => /^[A-Z_0-9]+=/.test(line)).map((line) => line.split(/=(.*)/s).slice(0, 2)),
+    );
+    expect(given.LOGTO_API_RESOURCE).toBe('https://api.example');
+    await fetch(`${given.LOGTO_ENDPOINT}/_emulator/webhooks`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ event: 'PostSignIn', user: 'alice' }),
+    });
+    await until(() => bodies.length > 0);
+    const [{ raw, signature } = { raw: '', signature: '' }] = bodies;
+    expect(createHmac('sha256', String(given.LOGTO_WEBHOOK_SIGNING_KEYS)).update(raw).digest('hex')).toBe(
+      signature,
+    );
+    ending.abort();
+    expect((await ended).code).toBe(0);
+    receiver.close();
   });
 
   it('start with the people of a file', async () => {

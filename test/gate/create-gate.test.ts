@@ -13,6 +13,7 @@ import {
 } from '../../src/index.ts';
 import { startEmulators } from '../../src/testing.ts';
 import { openTestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 
 const policy = definePolicy({
   resources: { notes: { actions: ['read', 'write'] } },
@@ -168,6 +169,14 @@ describe('createGate', () => {
     ]);
     expect(await credentials([own])).toEqual([undefined, undefined]);
     expect(await credentials([{ ...own, managementApi: true }])).toEqual([undefined, own.id]);
+  });
+
+  it('a testing door that cannot start leaves nothing open', async () => {
+    const servers = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
+    const before = servers();
+    const unusable = { ...demoSeed, hooks: undefined } as unknown as Seed;
+    await expect(startEmulators({ policy, seed: unusable })).rejects.toThrow();
+    await until(() => servers() === before);
   });
 
   it('writes nothing to Permit when it is told so', async () => {

@@ -140,7 +140,14 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
     closing: closing.signal,
   };
   const plant = (fresh: boolean) => plantEverything(issuer, seed, options, fresh);
-  plant(false);
+  try {
+    plant(false);
+  } catch (error) {
+    // A seed that cannot be used: what listens already would keep its process from ending.
+    await close();
+    store.close();
+    throw error;
+  }
 
   const control: Control = createControl({
     name: 'logto',
