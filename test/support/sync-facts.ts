@@ -130,6 +130,7 @@ export async function startFacts(
         return { status: 200, body: row };
       }
       case 'PATCH tenants/:id': {
+        if (!tenants.has(key)) throw new Refusal(404, 'NOT_FOUND');
         const row = { ...tenants.get(key), ...(body as Row) };
         tenants.set(key, row);
         return { status: 200, body: row };
