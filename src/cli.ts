@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { boundMemory } from './bounded-memory.ts';
 import { type Command, type CommandContext, UsageError } from './commands/command.ts';
+import { onEndSignal } from './commands/on-end-signal.ts';
 import { ConfigurationError } from './errors.ts';
 
 /** Loaded when called: a help text need not wait for a database engine. */
@@ -45,7 +46,6 @@ const usage = [
 ].join('\n');
 
 const LAST_CHANCE_MS = 2_000;
-const SAME_CTRL_C_MS = 1_000;
 
 async function main(): Promise<number> {
   const [name = '', ...parameters] = process.argv.slice(2);
@@ -69,21 +69,20 @@ async function main(): Promise<number> {
 function contextOfProcess(): CommandContext {
   const { stdin, stdout, stderr } = process;
   // A reader that has seen enough (`| head`) does not end what the command is in the middle of.
-  for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   const ending = new AbortController();
-  let askedAtMs: number | undefined;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      const nowMs = performance.now();
-      // Asked twice: a person is waiting. But of one Ctrl-C the terminal tells, and npm again.
-      if (askedAtMs !== undefined && nowMs - askedAtMs > SAME_CTRL_C_MS) process.exit(130);
-      if (askedAtMs !== undefined) return;
-      askedAtMs = nowMs;
+  onEndSignal({
+    first() {
       ending.abort();
       // For a command that is in the middle of something.
       setTimeout(() => process.exit(130), LAST_CHANCE_MS).unref();
-    });
-  }
+    },
+    again: () => process.exit(130),
+  });
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { onEndSignal } from './commands/on-end-signal.ts';
 import type { Application } from './commands/serve.ts';
 import { ConfigurationError } from './errors.ts';
 
@@ -15,9 +16,9 @@ Exit: 0 ended by a signal, 1 could not start or close, 2 used or configured wron
 
 /** Longer than any single part of the shutdown takes. */
 const LAST_CHANCE_MS = 20_000;
-const SAME_CTRL_C_MS = 1_000;
 
 async function main(): Promise<void> {
+  const whenReady = closeOnSignal();
   // Reading some hundred modules takes longer than anything they do; a folder that cannot be written is no matter.
   enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/compile'));
   const [{ pino }, { readConfig }, { readEnvironment }, { serve }] = await Promise.all([
@@ -26,7 +27,6 @@ async function main(): Promise<void> {
     import('./commands/read-environment.ts'),
     import('./commands/serve.ts'),
   ]);
-  const whenReady = closeOnSignal();
   const config = readConfig(readEnvironment(process.env));
   const log = pino({ level: config.logLevel });
   const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -41,31 +41,23 @@ function versionOf(): string {
 }
 
 /**
- * From the first moment: to process 1 of a container a signal without a handler is none.
- *
  * @returns what is to be called once there is something to close; before that a signal ends the process at once,
  *   which a start survives at any point.
  */
 function closeOnSignal(): (application: Application) => void {
   let application: Application | undefined;
-  let askedAtMs: number | undefined;
-  const onSignal = (signal: NodeJS.Signals) => {
-    const nowMs = performance.now();
-    if (askedAtMs !== undefined) {
-      // Asked twice: a person is waiting. But of one Ctrl-C the terminal tells, and npm again.
-      if (nowMs - askedAtMs > SAME_CTRL_C_MS) process.exit(1);
-      return;
-    }
-    askedAtMs = nowMs;
-    if (!application) process.exit(0);
-    process.stdout.write(`\n${signal}: answering what is under way, then closing\n`);
-    setTimeout(() => process.exit(1), LAST_CHANCE_MS).unref();
-    application.close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  onEndSignal({
+    first(signal) {
+      if (!application) process.exit(0);
+      process.stdout.write(`\n${signal}: answering what is under way, then closing\n`);
+      setTimeout(() => process.exit(1), LAST_CHANCE_MS).unref();
+      application.close().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    },
+    again: () => process.exit(1),
+  });
   return (ready) => {
     application = ready;
   };

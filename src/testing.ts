@@ -175,14 +175,15 @@ export async function startEmulators(options: StartEmulatorsOptions = {}): Promi
   };
 }
 
+/** The application under test lives at an address that no seed could know; what its own says stays. */
 function withRedirects(seed: Seed, appId: string | undefined, baseUrl: string): Seed {
   const applications = seed.applications.map((application) =>
     application.id === appId
       ? {
           ...application,
-          redirectUris: [`${baseUrl}/logto/sign-in-callback`],
-          postLogoutRedirectUris: [baseUrl, `${baseUrl}/`],
-          backchannelLogoutUri: `${baseUrl}/logto/backchannel-logout`,
+          redirectUris: [...(application.redirectUris ?? []), `${baseUrl}/logto/sign-in-callback`],
+          postLogoutRedirectUris: [...(application.postLogoutRedirectUris ?? []), baseUrl, `${baseUrl}/`],
+          backchannelLogoutUri: application.backchannelLogoutUri ?? `${baseUrl}/logto/backchannel-logout`,
         }
       : application,
   );

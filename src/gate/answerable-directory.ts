@@ -1,5 +1,5 @@
 import { PermissionDenied } from '../errors.ts';
-import { asOutage, DirectoryError } from '../sync/directory-error.ts';
+import { asOutage, isRefusedInput } from '../sync/directory-error.ts';
 import type { Directory } from '../sync/ports.ts';
 
 /**
@@ -43,7 +43,7 @@ export function answerableDirectory(directory: Directory): Directory {
 }
 
 function answerOf(error: unknown): unknown {
-  return error instanceof DirectoryError && error.kind === 'refused-input'
+  return isRefusedInput(error)
     ? new PermissionDenied('permit refuses the subject', { cause: error })
     : asOutage(error);
 }

@@ -24,7 +24,7 @@ export type LetterDetail = LetterRecord & {
 };
 
 const KEEP_MS = 30 * 24 * 3_600_000;
-/** On the embedded database others wait for so long. */
+/** Others wait for as long as this takes, on the embedded database. */
 const REMOVED_AT_ONCE = 1_000;
 const ID = /^\d{1,18}$/;
 

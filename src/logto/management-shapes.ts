@@ -50,8 +50,6 @@ export const memberApplicationShape = applicationShape.extend({
   organizationRoles: z.array(roleRef).default([]),
 });
 
-export const hookShape = z.object({ id, config: z.object({ url: z.string() }) });
-
 export const hookLogShape = z.object({
   id,
   createdAt: z.number(),

@@ -6,7 +6,6 @@ import { createManagementHttp } from './management-http.ts';
 import {
   applicationShape,
   hookLogShape,
-  hookShape,
   idShape,
   memberApplicationShape,
   memberShape,
@@ -142,8 +141,7 @@ export function createManagementClient(options: ManagementOptions): ManagementCl
     applicationsOfRole: (roleId) => itemPages(`/roles/${segment(roleId)}/applications`, applicationShape),
     applicationsOf: (organizationId) =>
       itemPages(`/organizations/${segment(organizationId)}/applications`, memberApplicationShape),
-    hooks: async () =>
-      (await list('/hooks', hookShape)).items.map(({ id, config }) => ({ id, url: config.url })),
+    hooks: async () => (await list('/hooks', idShape)).items,
     async failedDeliveries(hookId, sinceMs) {
       const failed: { id: string; createdAt: number; body: string }[] = [];
       const path = `/hooks/${segment(hookId)}/recent-logs?start_time=${Math.floor(sinceMs)}`;

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database, Queryable } from '../database/database.ts';
-import { DirectoryError } from './directory-error.ts';
+import { type DirectoryError, isRefusedInput } from './directory-error.ts';
 import { planSubject, type Step, type SubjectPlan, type Wanted } from './plan-subject.ts';
 import type { Assignment, Directory, DirectoryUser } from './ports.ts';
 import type { Reading } from './present-user.ts';
@@ -52,8 +52,7 @@ type Given = {
   suspendedAtMs: number | undefined;
 };
 
-const isRefusal = (error: unknown): error is DirectoryError =>
-  error instanceof DirectoryError && error.kind === 'refused-input';
+const takes = (step: Step) => step.do === 'unassign';
 
 const MOST_REPLANS = 5;
 
@@ -113,7 +112,7 @@ export function createApplySubject(options: ApplyOptions) {
     try {
       await directory.assign(step.assignment, { onlyExisting: step.onlyExisting });
     } catch (error) {
-      if (!isRefusal(error) || !(await cannotComeBack(step, error))) throw error;
+      if (!isRefusedInput(error) || !(await cannotComeBack(step, error))) throw error;
       log.warn({ role: step.assignment.role, cause: error.message }, 'a held role could not be restored');
     }
   }
@@ -182,25 +181,22 @@ export function createApplySubject(options: ApplyOptions) {
 
     let rolesTouched = false;
     let refused: unknown;
-    const taking = plan.steps.filter((step) => step.do === 'unassign');
+    const takeStep = async (step: Step) => {
+      if (!(await holder.holdsLease())) throw new LeaseLost(id);
+      rolesTouched ||= step.do !== 'sync-user';
+      await perform(step, key);
+      options.metrics.steps.inc({ step: step.do });
+    };
     try {
-      for (const step of [...taking, 'tenants' as const, ...plan.steps.filter((s) => s.do !== 'unassign')]) {
-        if (!(await holder.holdsLease())) throw new LeaseLost(id);
-        if (step === 'tenants') {
-          // After the taking: a tenant that the directory refuses must keep nobody in another one.
-          await makeTenants(reading, gone);
-          continue;
-        }
-        rolesTouched ||= step.do !== 'sync-user';
-        try {
-          await perform(step, key);
-        } catch (error) {
+      for (const step of plan.steps.filter(takes)) await takeStep(step);
+      // After the taking: a tenant that the directory refuses must keep nobody in another one.
+      await makeTenants(reading, gone);
+      for (const step of plan.steps.filter((one) => !takes(one))) {
+        await takeStep(step).catch((error: unknown) => {
           // Everything else about somebody who is there is done all the same, and only then is it a failure.
-          if (step.do !== 'sync-user' || !given.present || !isRefusal(error)) throw error;
+          if (step.do !== 'sync-user' || !given.present || !isRefusedInput(error)) throw error;
           refused = error;
-          continue;
-        }
-        options.metrics.steps.inc({ step: step.do });
+        });
       }
     } finally {
       // Also when a later step fails: what an earlier one took away must not live on as a cached decision.

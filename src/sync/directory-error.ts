@@ -28,6 +28,10 @@ export class DirectoryError extends Error {
   }
 }
 
+/** Whether this one can never go through, while others can. */
+export const isRefusedInput = (error: unknown): error is DirectoryError =>
+  error instanceof DirectoryError && error.kind === 'refused-input';
+
 const LOG_CODES: Readonly<Record<DirectoryFailure, string>> = {
   unavailable: 'permit_unavailable',
   'rate-limited': 'permit_rate_limited',

@@ -83,7 +83,7 @@ export interface IdentitySource {
   applicationsOf(
     organizationId: string,
   ): AsyncIterable<{ id: string; name: string; organizationRoles: { id: string; name: string }[] }[]>;
-  hooks(): Promise<{ id: string; url: string }[]>;
+  hooks(): Promise<{ id: string }[]>;
   /** Failed deliveries that Logto still lists (24 h). */
   failedDeliveries(
     hookId: string,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Progress } from './census.ts';
 import { subjectOfKey } from './census-books.ts';
-import { DirectoryError } from './directory-error.ts';
+import { isRefusedInput } from './directory-error.ts';
 import { type BookedGrant, type Ledger, profileOfText, roleId, roleOf } from './ledger.ts';
 import { isMachine, type ReconcilePlan, type RoleChange } from './plan-reconcile.ts';
 import type { Assignment, Directory } from './ports.ts';
@@ -54,7 +54,7 @@ export async function applyPlan(
       await work();
       return true;
     } catch (error) {
-      if (!(error instanceof DirectoryError && error.kind === 'refused-input')) throw error;
+      if (!isRefusedInput(error)) throw error;
       for (const key of new Set(keys)) if (!isMachine(key)) await touch(key);
       for (const step of machineSteps()) await unlessRefused(step);
       return false;
@@ -65,7 +65,7 @@ export async function applyPlan(
     try {
       await step();
     } catch (error) {
-      if (!(error instanceof DirectoryError && error.kind === 'refused-input')) throw error;
+      if (!isRefusedInput(error)) throw error;
       log.warn({ cause: error.message }, 'reconcile: the directory refuses what a machine should have');
     }
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../database/database.ts';
 import { type Progress, readDirectory, readLogto } from './census.ts';
 import { readBooks } from './census-books.ts';
-import { DirectoryError } from './directory-error.ts';
+import { isRefusedInput } from './directory-error.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { confirmMissing } from './missing.ts';
 import { planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
@@ -97,7 +97,7 @@ export function createReconcile(room: ReconcileRoom) {
         await room.tenants.note(tenant.key);
       } catch (error) {
         // One that can never go through must not keep everybody else's roles as they are.
-        if (!(error instanceof DirectoryError && error.kind === 'refused-input')) throw error;
+        if (!isRefusedInput(error)) throw error;
         log.error({ tenant: tenant.key, cause: error.message }, 'reconcile: the directory refuses a tenant');
       }
     }

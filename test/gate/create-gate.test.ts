@@ -157,8 +157,10 @@ describe('createGate', () => {
 
   it('has the credentials of a seed’s own applications, and none of others', async () => {
     const own = { id: 'machine00000000000000', name: 'Mine', secret: 's', type: 'MachineToMachine' } as const;
+    let known: unknown[] = [];
     const credentials = async (applications: Seed['applications']) => {
       const emulators = await startEmulators({ policy, seed: { ...demoSeed, applications } });
+      known = (emulators.logto.state() as { applications: unknown[] }).applications;
       await emulators.close();
       const { app, management } = emulators.gate.logto;
       return [app?.id, management?.appId];
@@ -168,6 +170,19 @@ describe('createGate', () => {
       'management0000000000a',
     ]);
     expect(await credentials([own])).toEqual([undefined, undefined]);
+    const web = { ...own, id: 'site00000000000000000', type: 'Traditional' } as const;
+    expect(await credentials([{ ...web, redirectUris: ['https://site.example/back'] }])).toEqual([
+      web.id,
+      undefined,
+    ]);
+    expect(known).toMatchObject([
+      {
+        redirectUris: [
+          'https://site.example/back',
+          expect.stringMatching(/^http.*\/logto\/sign-in-callback$/),
+        ],
+      },
+    ]);
     expect(await credentials([{ ...own, managementApi: true }])).toEqual([undefined, own.id]);
   });
 
