@@ -21,6 +21,7 @@ import { startPermitEmulator } from '../../src/emulators/permit/start-permit-emu
 import { blocksOf } from '../support/app-documents.ts';
 import { environmentFor, runEntry } from '../support/app-process.ts';
 import { execFile } from '../support/child-process.ts';
+import { runCommand } from '../support/run-command.ts';
 import { until } from '../support/until.ts';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'elp-commands-'));
@@ -36,21 +37,8 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-async function run(command: Command, parameters: string[], more: Partial<CommandContext> = {}) {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await command.run(parameters, {
-    env,
-    out: (line) => void out.push(line),
-    err: (line) => void err.push(line),
-    isTerminal: false,
-    status: () => undefined,
-    ask: async () => false,
-    version: '0.0.0',
-    signal: new AbortController().signal,
-    ...more,
-  });
-  return { code, out: out.join('\n'), err: err.join('\n'), lines: out };
-}
+const run = (command: Command, parameters: string[], more: Partial<CommandContext> = {}) =>
+  runCommand(command, parameters, { env, ...more });
 
 describe('doctor', () => {
   it('finds nothing to mend beside the running application', async () => {

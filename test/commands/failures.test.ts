@@ -16,6 +16,7 @@ import { answerWhileStarting } from '../../src/commands/starting-answer.ts';
 import { openDataFolder } from '../../src/embedded/data-folder.ts';
 import { findRunning, writeRunFile } from '../../src/embedded/run-file.ts';
 import { ConfigurationError, openDatabase } from '../../src/index.ts';
+import { runCommand } from '../support/run-command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'elp-failures-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -127,24 +128,15 @@ describe('what the banner tells', () => {
 
 describe('a reconcile without a Management API', () => {
   it('is a wrong configuration', async () => {
-    const err: string[] = [];
     const dataDir = join(folder, 'no-management');
     await (await openDatabase({ dataDir, log: pino({ level: 'silent' }) })).close();
-    const code = await reconcileCommand.run(['--dry-run'], {
-      env: {
-        DATA_DIR: dataDir,
-        LOGTO_ENDPOINT: 'http://127.0.0.1:9',
-        LOGTO_API_RESOURCE: 'http://localhost:3000/api',
-        LOGTO_WEBHOOK_SIGNING_KEYS: 'a-key-of-this-test',
-      },
-      out: () => undefined,
-      err: (line) => void err.push(line),
-      isTerminal: false,
-      status: () => undefined,
-      ask: async () => false,
-      version: '0.0.0',
-      signal: new AbortController().signal,
-    });
-    expect([code, err.join()]).toEqual([2, expect.stringMatching(/LOGTO_M2M_APP_ID/)]);
+    const env = {
+      DATA_DIR: dataDir,
+      LOGTO_ENDPOINT: 'http://127.0.0.1:9',
+      LOGTO_API_RESOURCE: 'http://localhost:3000/api',
+      LOGTO_WEBHOOK_SIGNING_KEYS: 'a-key-of-this-test',
+    };
+    const { code, err } = await runCommand(reconcileCommand, ['--dry-run'], { env });
+    expect([code, err]).toEqual([2, expect.stringMatching(/LOGTO_M2M_APP_ID/)]);
   });
 });

@@ -1,21 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createArchive } from '../../src/inbox/archive.ts';
 import { MAX_TRIES } from '../../src/inbox/backoff.ts';
 import { BuryLetters, PauseInbox, RetryLater } from '../../src/inbox/outcome.ts';
-import { openInbox } from '../support/inbox-desk.ts';
+import { type InboxDesk, openInbox, useInbox } from '../support/inbox-desk.ts';
 import { until } from '../support/until.ts';
 
-let world: Awaited<ReturnType<typeof openInbox>>;
-beforeAll(async () => {
-  world = await openInbox();
-});
-afterAll(() => world.close());
-beforeEach(async () => {
-  await world.inbox.resume();
-  await world.inbox.drain();
-  await world.database.query('TRUNCATE elp.letter, elp.letter_subject, elp.subject');
-  world.worked.length = 0;
-  world.behave = async () => undefined;
+let world: InboxDesk;
+useInbox((desk) => {
+  world = desk;
 });
 
 const subjects = () => world.worked.map((work) => work.subject).sort();

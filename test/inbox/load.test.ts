@@ -1,21 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { openInbox } from '../support/inbox-desk.ts';
+import { describe, expect, it } from '@jest/globals';
+import { type InboxDesk, openInbox, useInbox } from '../support/inbox-desk.ts';
 import { until } from '../support/until.ts';
 
 const backlog = Number(process.env.BACKLOG ?? 1_500);
 const duplicates = Number(process.env.DUPLICATES ?? 2_000);
 
-let world: Awaited<ReturnType<typeof openInbox>>;
-beforeAll(async () => {
-  world = await openInbox();
-});
-afterAll(() => world.close());
-beforeEach(async () => {
-  await world.inbox.resume();
-  await world.inbox.drain();
-  await world.database.query('TRUNCATE elp.letter, elp.letter_subject, elp.subject');
-  world.worked.length = 0;
-  world.behave = async () => undefined;
+let world: InboxDesk;
+useInbox((desk) => {
+  world = desk;
 });
 
 describe('urgent letters', () => {

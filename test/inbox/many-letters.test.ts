@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { openInbox } from '../support/inbox-desk.ts';
+import { describe, expect, it } from '@jest/globals';
+import { type InboxDesk, useInbox } from '../support/inbox-desk.ts';
 import { until } from '../support/until.ts';
 
-let world: Awaited<ReturnType<typeof openInbox>>;
-beforeAll(async () => {
-  world = await openInbox();
-});
-afterAll(() => world.close());
-beforeEach(async () => {
-  await world.inbox.resume();
-  await world.inbox.drain();
-  await world.database.query('TRUNCATE elp.letter, elp.letter_subject, elp.subject');
-  world.worked.length = 0;
-  world.behave = async () => undefined;
+let world: InboxDesk;
+useInbox((desk) => {
+  world = desk;
 });
 
 /** More than a round takes, and more than a look of the sweeper. */

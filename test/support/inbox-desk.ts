@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach } from '@jest/globals';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Database } from '../../src/database/database.ts';
@@ -70,4 +71,23 @@ export async function openInbox(
   });
   await inbox.start();
   return world;
+}
+
+export type InboxDesk = Awaited<ReturnType<typeof openInbox>>;
+
+/** One inbox for the tests of a file, emptied before each. `take` is given it ahead of the first. */
+export function useInbox(take: (desk: InboxDesk) => void): void {
+  let desk: InboxDesk;
+  beforeAll(async () => {
+    desk = await openInbox();
+    take(desk);
+  });
+  afterAll(() => desk.close());
+  beforeEach(async () => {
+    await desk.inbox.resume();
+    await desk.inbox.drain();
+    await desk.database.query('TRUNCATE elp.letter, elp.letter_subject, elp.subject');
+    desk.worked.length = 0;
+    desk.behave = async () => undefined;
+  });
 }

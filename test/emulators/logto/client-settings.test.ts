@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
-import { createManagementCaller, type ManagementCaller } from '../../support/logto-management-caller.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
 const web = 'webapp00000000000000a';
 const spa = 'spa000000000000000000';
 const DAY = 86_400;
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-let call: ManagementCaller;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+let call: LogtoSuite['call'];
+useLogto((suite) => {
+  ({ logto, flow, call } = suite);
 });
-beforeEach(async () => {
-  await logto.reset();
-  call = await createManagementCaller(logto);
-});
-afterAll(() => logto.close());
 
 const configure = (id: string, customClientMetadata: object) =>
   call('PATCH', `/api/applications/${id}`, { customClientMetadata });

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let flow: LogtoSuite['flow'];
+useLogto((suite) => {
+  ({ flow } = suite);
 });
-beforeEach(() => logto.reset());
-afterAll(() => logto.close());
 
 describe('the exchange of a code', () => {
   it('knows no organization: that is what a refresh is for', async () => {

@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { describe, expect, it } from '@jest/globals';
 import { openBrowser, signInAs } from '../../support/logto-browser.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
-import { createManagementCaller, type ManagementCaller } from '../../support/logto-management-caller.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
 const api = 'http://localhost:3000/api';
 const acme = 'acme00000000';
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-let call: ManagementCaller;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+let call: LogtoSuite['call'];
+useLogto((suite) => {
+  ({ logto, flow, call } = suite);
 });
-beforeEach(async () => {
-  await logto.reset();
-  call = await createManagementCaller(logto);
-});
-afterAll(() => logto.close());
 
 const signedIn = async (who: string, scope: string, more = ''): Promise<string> => {
   const url = flow.authorizationUrl({ scope: `openid offline_access ${scope}` }) + more;

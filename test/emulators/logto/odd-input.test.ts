@@ -1,21 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { describe, expect, it } from '@jest/globals';
 import { openBrowser } from '../../support/logto-browser.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
-import { createManagementCaller, type ManagementCaller } from '../../support/logto-management-caller.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-let call: ManagementCaller;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+let call: LogtoSuite['call'];
+useLogto((suite) => {
+  ({ logto, flow, call } = suite);
 });
-beforeEach(async () => {
-  await logto.reset();
-  call = await createManagementCaller(logto);
-});
-afterAll(() => logto.close());
 
 describe('a form field that comes twice', () => {
   it.each([

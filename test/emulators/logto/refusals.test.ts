@@ -1,19 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { describe, expect, it } from '@jest/globals';
 import { openBrowser } from '../../support/logto-browser.ts';
-import { challengeOf, createCodeFlow } from '../../support/logto-code-flow.ts';
+import { challengeOf } from '../../support/logto-code-flow.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
 const api = 'http://localhost:3000/api';
 const webId = 'webapp00000000000000a';
 const spaId = 'spa000000000000000000';
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+useLogto((suite) => {
+  ({ logto, flow } = suite);
 });
-beforeEach(() => logto.reset());
-afterAll(() => logto.close());
 
 const basic = (id: string, secret: string) => ({ authorization: `Basic ${btoa(`${id}:${secret}`)}` });
 

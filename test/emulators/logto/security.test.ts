@@ -1,18 +1,16 @@
 import { request as rawRequest } from 'node:http';
 import { networkInterfaces } from 'node:os';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { describe, expect, it } from '@jest/globals';
+import { startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
 import { openBrowser, signInAs } from '../../support/logto-browser.ts';
-import { challengeOf, createCodeFlow } from '../../support/logto-code-flow.ts';
+import { challengeOf } from '../../support/logto-code-flow.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+useLogto((suite) => {
+  ({ logto, flow } = suite);
 });
-beforeEach(() => logto.reset());
-afterAll(() => logto.close());
 
 describe('where the answer goes', () => {
   it.each([

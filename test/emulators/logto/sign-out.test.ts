@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { describe, expect, it } from '@jest/globals';
 import { type Browser, openBrowser, signInAs } from '../../support/logto-browser.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+useLogto((suite) => {
+  ({ logto, flow } = suite);
 });
-beforeEach(() => logto.reset());
-afterAll(() => logto.close());
 
 const signedIn = async (browser: Browser, scope: string, prompt = 'consent') => {
   const back = new URL(await signInAs(browser, flow.authorizationUrl({ scope, prompt }), 'alice'));

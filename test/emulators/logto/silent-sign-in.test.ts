@@ -1,21 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type Browser, openBrowser, signInAs } from '../../support/logto-browser.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
 let browser: Browser;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+useLogto((suite) => {
+  ({ logto, flow } = suite);
 });
 beforeEach(async () => {
-  await logto.reset();
   browser = openBrowser(logto.url);
   await signInAs(browser, flow.authorizationUrl({ scope: 'openid profile' }), 'alice');
 });
-afterAll(() => logto.close());
 
 /** What the browser ends with: a code, an error, or the sign-in page. */
 async function outcomeOf(changes: Record<string, string>): Promise<string> {

@@ -1,23 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LogtoEmulator, startLogtoEmulator } from '../../../src/emulators/logto/emulator.ts';
-import { createCodeFlow } from '../../support/logto-code-flow.ts';
-import { createManagementCaller, type ManagementCaller } from '../../support/logto-management-caller.ts';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { type LogtoSuite, useLogto } from '../../support/logto-suite.ts';
 
 const api = 'http://localhost:3000/api';
 const web: [string, string] = ['webapp00000000000000a', 'webapp-secret'];
-let logto: LogtoEmulator;
-let flow: ReturnType<typeof createCodeFlow>;
-let call: ManagementCaller;
-beforeAll(async () => {
-  logto = await startLogtoEmulator();
-  flow = createCodeFlow(logto);
+let logto: LogtoSuite['logto'];
+let flow: LogtoSuite['flow'];
+let call: LogtoSuite['call'];
+useLogto((suite) => {
+  ({ logto, flow, call } = suite);
 });
 beforeEach(async () => {
-  await logto.reset();
-  call = await createManagementCaller(logto);
   await call('PATCH', `/api/applications/${web[0]}`, { customClientMetadata: { allowTokenExchange: true } });
 });
-afterAll(() => logto.close());
 
 const impersonationToken = async (): Promise<string> =>
   (await call('POST', '/api/subject-tokens', { userId: 'carol0000000' })).body.subjectToken;
