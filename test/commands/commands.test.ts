@@ -374,6 +374,37 @@ describe('emulators', () => {
   });
 });
 
+describe('the application in production', () => {
+  it('is not ready for a second before its port closes, and answers meanwhile', async () => {
+    const logtoUrl = /Logto {8}embedded {2}(\S+)/.exec(application.banner)?.[1];
+    const permitUrl = /Permit\.io {4}embedded {2}(\S+)/.exec(application.banner)?.[1];
+    const config = readConfig({
+      PORT: '0',
+      DATA_DIR: join(dataDir, 'production'),
+      LOGTO_ENDPOINT: logtoUrl,
+      LOGTO_WEBHOOK_SIGNING_KEYS: 'a-key-of-this-test',
+      PERMIT_API_KEY: 'permit_key_environment',
+      PERMIT_API_URL: permitUrl,
+      PERMIT_PDP_URL: permitUrl,
+      RECONCILE_EVERY_MINUTES: '-1',
+    });
+    const log = pino({ level: 'silent' });
+    // As it is in production, but for the services, which no emulator may be there.
+    const production = await serve({
+      config: { ...config, production: true },
+      version: '0.0.0',
+      log,
+      say: () => undefined,
+    });
+    const status = async (path: string) => (await fetch(`${production.url}${path}`)).status;
+    expect([await status('/readyz'), await status('/livez')]).toEqual([200, 200]);
+    const closed = production.close();
+    expect([await status('/readyz'), await status('/livez')]).toEqual([503, 200]);
+    await closed;
+    await expect(status('/livez')).rejects.toThrow();
+  }, 60_000);
+});
+
 describe('the command line', () => {
   it('tells every command, helps with each, and refuses what it does not know', async () => {
     const all = await runEntry('src/cli.ts', ['--help'], env);
