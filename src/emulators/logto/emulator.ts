@@ -101,14 +101,7 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
   const issued = openIssuedState(store, clock);
   const keys = await openSigningKeys(store, clock);
   let resets = 0;
-  const generation = () => resets;
-  const webhooks = createWebhooks({
-    store,
-    directory,
-    clock,
-    retries: options.webhookRetries ?? 0,
-    generation,
-  });
+  const webhooks = createWebhooks({ store, directory, clock, retries: options.webhookRetries ?? 0 });
   const issuedLog = createIssuedLog(clock);
   const closing = new AbortController();
   const background = new Set<Promise<void>>();
@@ -132,7 +125,7 @@ export async function startLogtoEmulator(options: LogtoEmulatorOptions = {}): Pr
     issuedLog,
     webhooks,
     pickable: new Set(seed.users.map(({ id }) => id)),
-    generation,
+    generation: () => resets,
     background(work) {
       background.add(work);
       void work.finally(() => background.delete(work));

@@ -27,8 +27,6 @@ export type WebhookOptions = {
   clock: Clock;
   /** Further attempts after a 5xx; Logto up to 1.42 makes none. */
   retries: number;
-  /** Another number after a reset. */
-  generation(): number;
 };
 
 export type Webhooks = ReturnType<typeof createWebhooks>;
@@ -37,7 +35,7 @@ export type Webhooks = ReturnType<typeof createWebhooks>;
  * Sends signed webhooks to every hook that is subscribed. What has not been attempted yet when the process dies
  * is sent after the next start; everything else is as unreliable as the vendor's.
  */
-export function createWebhooks({ store, directory, clock, retries, generation }: WebhookOptions) {
+export function createWebhooks({ store, directory, clock, retries }: WebhookOptions) {
   const deliveries = openTable<DeliveryRecord>(store, 'deliveries');
   const running = new Set<Promise<void>>();
   let stopping = new AbortController();
@@ -124,7 +122,7 @@ export function createWebhooks({ store, directory, clock, retries, generation }:
     },
     /** Sends to one hook whatever is asked for, with a fault if wanted; resolves when it was attempted. */
     async sendTo(hook: HookRecord, body: WebhookBody, fault?: WebhookFault): Promise<DeliveryRecord[]> {
-      const began = generation();
+      const { signal } = stopping;
       const record = keep(prepare(hook, body, fault));
       const delayMs = fault?.kind === 'delay' ? fault.delayMs : 0;
       if (record.status === 'pending') {
@@ -134,7 +132,7 @@ export function createWebhooks({ store, directory, clock, retries, generation }:
         await sent;
       }
       const results = [deliveries.get(record.id) ?? record];
-      if (fault?.kind === 'duplicate' && generation() === began) {
+      if (fault?.kind === 'duplicate' && !signal.aborted) {
         const twin = keep({ ...record, id: newId(21) });
         await send(twin);
         results.push(deliveries.get(twin.id) ?? twin);
