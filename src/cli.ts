@@ -2,7 +2,7 @@
 /** `logto-permit`: what operators do. */
 import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { boundMemory } from './bounded-memory.ts';
 import { type Command, type CommandContext, UsageError } from './commands/command.ts';
@@ -101,6 +101,10 @@ function contextOfProcess(): CommandContext {
       return /^y(es)?$/i.test(answer.trim());
     },
     version,
+    // A linked package runs from its own folder; the name that it was called by tells.
+    installed: [process.argv[1] ?? '', import.meta.filename].some((path) =>
+      path.split(sep).includes('node_modules'),
+    ),
     signal: ending.signal,
   };
 }

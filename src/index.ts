@@ -6,6 +6,7 @@
  */
 export { requireAuth, requireMachine, requireScope, requireUser } from './auth/guards.ts';
 export { type Principal, principalOf } from './auth/principal.ts';
+export { audienceProblem } from './auth/verifier-options.ts';
 export { type Clock, systemClock } from './clock.ts';
 export type { Database, Migration, Queryable, Transaction } from './database/database.ts';
 export { migrate } from './database/migrate.ts';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { audienceProblem } from '../index.ts';
 
 /** One variable of the environment: how its text is read, and an example of what it takes. */
 export type Field<T> = { schema: z.ZodType<T, string>; fallback: T; example: string };
@@ -47,11 +48,15 @@ function list(
   return field<string[]>(schema, fallback, example);
 }
 
+/** They would stand in logs and answers. */
+const hasCredentials = (value: string) => !!URL.parse(value)?.username || !!URL.parse(value)?.password;
+
 /** Without the slash at the end, which would double on the way. */
 function url(fallback: string | undefined, example: string) {
   const schema = text
     .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''), 'is not an http(s) URL')
     .refine((value) => !URL.parse(value)?.search && !URL.parse(value)?.hash, 'has a query or a fragment')
+    .refine((value) => !hasCredentials(value), 'has a user name or a password')
     .transform((value) => value.replace(/\/+$/, ''));
   return field<string | undefined>(schema, fallback, example);
 }
@@ -141,10 +146,10 @@ export const fields = {
   ALLOW_INSECURE_HOSTS: list([], 'logto,permit-pdp', hostName),
   ALLOW_MIXED_SERVICES: onOff('true', 'false'),
   LOGTO_ISSUER: list([], 'https://tenant.logto.app/oidc', (item) =>
-    URL.canParse(item) ? undefined : 'is not a URL',
+    !URL.canParse(item) ? 'is not a URL' : hasCredentials(item) ? 'has a user name or a password' : undefined,
   ),
   LOGTO_JWKS_URI: url(undefined, 'https://tenant.logto.app/oidc/jwks'),
-  LOGTO_API_RESOURCE: list(['http://localhost:3000/api'], 'https://api.example'),
+  LOGTO_API_RESOURCE: list(['http://localhost:3000/api'], 'https://api.example', audienceProblem),
   LOGTO_ALGORITHMS: list([...ALGORITHMS], 'ES384', oneOf(ALGORITHMS)),
   LOGTO_APP_ID: optionalText('the id of the web application'),
   LOGTO_APP_SECRET: optionalText('the secret of the web application'),

@@ -1,7 +1,7 @@
 import { sessionConfigurationProblems } from '../index.ts';
 import type { Values } from './config-fields.ts';
 
-type Facts = { values: Values; given: ReadonlySet<keyof Values>; roles: readonly string[] };
+type Facts = { values: Values; given: ReadonlySet<keyof Values>; roles: readonly string[] | 'any' };
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** The emulator's own keys: with one of them nothing real is reached. */
@@ -77,9 +77,9 @@ function permitProblems({ values, given, roles }: Facts): string[] {
       'PERMIT_API_KEY is missing while a Permit address is set: without it the emulator is used. Example: PERMIT_API_KEY=permit_key_…',
     );
   }
-  if (!roles.includes(values.PERMIT_DEFAULT_ROLE)) {
+  if (roles !== 'any' && !roles.includes(values.PERMIT_DEFAULT_ROLE)) {
     problems.push(
-      `PERMIT_DEFAULT_ROLE "${values.PERMIT_DEFAULT_ROLE}" is no role of the policy (${roles.join(', ')}). Example: PERMIT_DEFAULT_ROLE=viewer`,
+      `PERMIT_DEFAULT_ROLE "${values.PERMIT_DEFAULT_ROLE}" is no role of the policy (${roles.join(', ')}). Example: PERMIT_DEFAULT_ROLE=${roles.at(-1) ?? 'viewer'}`,
     );
   }
   const real = given.has('PERMIT_API_KEY') && !EMULATOR_KEY.test(values.PERMIT_API_KEY ?? '');

@@ -53,14 +53,15 @@ export type Config = {
 /**
  * Reads the environment as a whole.
  *
+ * @param roles which the default role has to be one of; `any` where the policy is not known.
  * @throws ConfigurationError with every mistake: the variable, what is wrong with it, an example.
  *
  * @example
  * const config = readConfig(process.env);
  */
-export function readConfig(env: Environment): Config {
+export function readConfig(env: Environment, roles: readonly string[] | 'any' = roleKeysOf(policy)): Config {
   const { values, given, problems } = readFields(env);
-  problems.push(...ruleProblems({ values, given, roles: roleKeysOf(policy) }));
+  problems.push(...ruleProblems({ values, given, roles }));
   if (problems.length > 0) throw new ConfigurationError(problems);
 
   return {

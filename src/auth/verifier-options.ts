@@ -8,6 +8,14 @@ export const SUPPORTED_ALGORITHMS: readonly string[] = ['ES384', 'ES256', 'ES512
 /** A token for Logto's own Management API must never open ours. */
 const MANAGEMENT_API = /^https:\/\/[^/]+\.logto\.app\/api\/?$/i;
 
+/** What is wrong with an API resource indicator of ours, if anything is. */
+export function audienceProblem(audience: string): string | undefined {
+  if (audience.trim() === '') return 'is empty';
+  return MANAGEMENT_API.test(audience)
+    ? "is Logto's own Management API, not an API resource of yours"
+    : undefined;
+}
+
 /**
  * Checks the options of a verifier when it is made, not when the first request comes.
  *
@@ -19,10 +27,10 @@ export function requireUsableOptions(options: VerifierOptions): void {
     issuers.length === 0 && 'issuers: at least one is needed',
     ...issuers.map((issuer) => !isTrustedUrl(issuer, insecureHosts) && `issuers: ${issuer} is not https`),
     audiences.length === 0 && 'audiences: at least one API resource indicator is needed',
-    ...audiences.map((audience) => audience.trim() === '' && 'audiences: one is empty'),
-    ...audiences.map(
-      (audience) => MANAGEMENT_API.test(audience) && `audiences: ${audience} is Logto's Management API`,
-    ),
+    ...audiences.map((audience) => {
+      const problem = audienceProblem(audience);
+      return problem !== undefined && `audiences: "${audience}" ${problem}`;
+    }),
     algorithms.length === 0 && 'algorithms: at least one is needed',
     ...algorithms.map(
       (alg) =>

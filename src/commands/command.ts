@@ -13,6 +13,8 @@ export type CommandContext = {
   status(text: string): void;
   ask(question: string): Promise<boolean>;
   version: string;
+  /** Called as a dependency of another application: the reference application's policy is not the one that is meant. */
+  installed: boolean;
   /** Aborted when the process is told to end. */
   signal: AbortSignal;
 };

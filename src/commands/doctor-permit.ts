@@ -1,13 +1,17 @@
-import { policy } from '../app/policy.ts';
-import { systemClock } from '../index.ts';
+import { type PolicyInput, systemClock } from '../index.ts';
 import { isCloudPdp } from '../permit/call-budget.ts';
 import { createPolicyEnvironment } from '../permit/policy-environment.ts';
 import { askJson } from './ask-json.ts';
+import { commandLine } from './catalogue.ts';
+import type { CommandContext } from './command.ts';
 import type { Finding } from './finding.ts';
 import type { Reached } from './reach-services.ts';
 
 /** The key, the decision point, and whether the environment knows the policy. */
-export async function* permitChecks({ config }: Reached): AsyncGenerator<Finding> {
+export async function* permitChecks(
+  { config }: Reached,
+  { policy, context }: { policy: PolicyInput | undefined; context: CommandContext },
+): AsyncGenerator<Finding> {
   const part = 'permit';
   const { apiKey, apiUrl, pdpUrl, emulated } = config.permit;
   const bearer = { Authorization: `Bearer ${apiKey}` };
@@ -33,7 +37,7 @@ export async function* permitChecks({ config }: Reached): AsyncGenerator<Finding
     };
   } else {
     yield { part, state: 'ok', what: `the API key is of one environment at ${apiUrl}` };
-    yield await policyCheck(apiKey, apiUrl);
+    yield await policyCheck({ apiKey, apiUrl, policy, context });
   }
 
   const decision = await askJson(`${pdpUrl}/allowed`, {
@@ -81,8 +85,22 @@ export async function* permitChecks({ config }: Reached): AsyncGenerator<Finding
   }
 }
 
-async function policyCheck(apiKey: string, apiUrl: string): Promise<Finding> {
+async function policyCheck(from: {
+  apiKey: string;
+  apiUrl: string;
+  policy: PolicyInput | undefined;
+  context: CommandContext;
+}): Promise<Finding> {
+  const { apiKey, apiUrl, policy, context } = from;
   const part = 'permit';
+  if (!policy) {
+    return {
+      part,
+      state: 'warn',
+      what: 'nobody said which policy the environment has to have',
+      mend: commandLine('doctor --policy FILE', context),
+    };
+  }
   try {
     const plan = await createPolicyEnvironment({ apiKey, apiUrl, clock: systemClock }).plan(policy);
     const lacking = plan.filter(({ verb }) => verb !== 'delete').length;
@@ -91,7 +109,7 @@ async function policyCheck(apiKey: string, apiUrl: string): Promise<Finding> {
       part,
       state: 'fail',
       what: `the environment lacks ${lacking} part(s) of the policy: they would be denied`,
-      mend: 'npm run policy -- push',
+      mend: commandLine(context.installed ? 'policy push --policy FILE' : 'policy push', context),
     };
   } catch (error) {
     return {

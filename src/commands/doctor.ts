@@ -1,4 +1,5 @@
-import { ConfigurationError } from '../index.ts';
+import { ConfigurationError, type PolicyInput } from '../index.ts';
+import { catalogueOf, policyHelp } from './catalogue.ts';
 import type { Command, CommandContext } from './command.ts';
 import { databaseChecks } from './doctor-database.ts';
 import { logtoChecks } from './doctor-logto.ts';
@@ -9,22 +10,28 @@ import { readParameters } from './read-parameters.ts';
 
 export const doctorCommand: Command = {
   summary: 'tries every configured service',
-  help: `Usage: logto-permit doctor [--json]
+  help: `Usage: logto-permit doctor [--json] [--policy FILE]
 
 Tries what is configured, one thing after the other: the variables, the database, Logto's discovery, keys,
 Management API and webhook, Permit's API, decision point and policy. Says what is wrong and how to mend it.
 Changes nothing.
 
+${policyHelp}
+
 Exit: 0 all is well, 1 something is not, 2 used or configured wrongly.`,
 
   async run(parameters, context) {
-    const { values } = readParameters(parameters, { json: { type: 'boolean' } });
+    const { values } = readParameters(parameters, {
+      json: { type: 'boolean' },
+      policy: { type: 'string' },
+    });
+    const policy = await catalogueOf(values.policy, context);
     const show = (finding: Finding) => context.out(values.json ? JSON.stringify(finding) : lineOf(finding));
-    const reached = await reach(context, show);
+    const reached = await reach(context, policy, show);
     if (!reached) return 2;
     const findings: Finding[] = [];
     for (const checks of [databaseChecks, logtoChecks, permitChecks]) {
-      for await (const finding of checks(reached)) {
+      for await (const finding of checks(reached, { policy, context })) {
         findings.push(finding);
         show(finding);
       }
@@ -37,12 +44,15 @@ Exit: 0 all is well, 1 something is not, 2 used or configured wrongly.`,
 
 async function reach(
   context: CommandContext,
+  policy: PolicyInput | undefined,
   show: (finding: Finding) => void,
 ): Promise<Reached | undefined> {
   try {
-    const reached = await reachServices(context);
+    const reached = await reachServices(context, policy);
     const { running } = reached;
-    const beside = running ? `, beside the application ${running.pid} at ${running.url}` : '';
+    const beside = running
+      ? `, beside the application ${running.pid}${running.url ? ` at ${running.url}` : ''}`
+      : '';
     show({ part: 'configuration', state: 'ok', what: `every variable is usable${beside}` });
     return reached;
   } catch (error) {

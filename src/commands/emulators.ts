@@ -18,8 +18,8 @@ export const emulatorsCommand: Command = {
                               [--logto-version 1.41|1.42] [--propagation-delay-ms N] [--data DIR]
                               [--webhook-url URL] [--api-resource INDICATOR]
 
-Starts a Logto (3001) and a Permit.io (7766) on this machine, in memory unless --data names a folder. Port 0 takes
-a free one. --seed empty: no users, and Permit has only the tenant "default"; a FILE is JSON in the seed's shape.
+Starts a Logto (3001, or LOGTO_EMULATOR_PORT) and a Permit.io (7766, or PERMIT_EMULATOR_PORT) on this machine, in
+memory unless --data names a folder. Port 0 takes a free one. --seed empty: no users, and Permit has only the tenant "default"; a FILE is JSON in the seed's shape.
 --webhook-url subscribes an application to everything; its signing key is printed.
 
 Exit: 0 ended by a signal, 1 a port is taken, 2 used wrongly.`,
@@ -39,13 +39,20 @@ Exit: 0 ended by a signal, 1 a port is taken, 2 used wrongly.`,
     const version = values['logto-version'] ?? '1.42';
     if (version !== '1.41' && version !== '1.42')
       throw new UsageError(`--logto-version is 1.41 or 1.42, not "${version}"`);
-    const logtoPort = wholeNumber('logto-port', values['logto-port'], 0, 65_535) ?? 3001;
-    const permitPort = wholeNumber('permit-port', values['permit-port'], 0, 65_535) ?? 7766;
+    const env = readEnvironment(context.env);
+    // As the application takes them, so that one .env does for both.
+    const { LOGTO_EMULATOR_PORT, PERMIT_EMULATOR_PORT } = env;
+    const logtoPort =
+      wholeNumber('logto-port', values['logto-port'] ?? (LOGTO_EMULATOR_PORT || undefined), 0, 65_535) ??
+      3001;
+    const permitPort =
+      wholeNumber('permit-port', values['permit-port'] ?? (PERMIT_EMULATOR_PORT || undefined), 0, 65_535) ??
+      7766;
     const opaPort = wholeNumber('opa-port', values['opa-port'], 0, 65_535);
     const delayMs = wholeNumber('propagation-delay-ms', values['propagation-delay-ms'], 0, 600_000);
     const seed = readSeed(values.seed ?? 'demo');
     const kept = values.data === undefined ? {} : { dataDir: values.data };
-    if (readEnvironment(context.env).NODE_ENV === 'production') {
+    if (env.NODE_ENV === 'production') {
       throw new ConfigurationError([
         'NODE_ENV is production: the emulators refuse to run there. Example: NODE_ENV=development',
       ]);
@@ -115,7 +122,11 @@ function announce(
   }
   const resource = apiResource ?? Object.keys(seed.apiResources)[0];
   if (resource !== undefined) context.out(`LOGTO_API_RESOURCE=${resource}`);
-  if (signingKeys.length > 0) context.out(`LOGTO_WEBHOOK_SIGNING_KEYS=${signingKeys.join(',')}`);
+  context.out(
+    signingKeys.length > 0
+      ? `LOGTO_WEBHOOK_SIGNING_KEYS=${signingKeys.join(',')}`
+      : '# LOGTO_WEBHOOK_SIGNING_KEYS: with --webhook-url http://localhost:3000/api/webhooks/logto the key stands here',
+  );
   context.out(`PERMIT_API_KEY=${keys.environment}`);
   context.out(`PERMIT_API_URL=${permitUrl}`);
   context.out(`PERMIT_PDP_URL=${permitUrl}`);

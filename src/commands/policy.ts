@@ -1,10 +1,8 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { policy as referencePolicy } from '../app/policy.ts';
 import { routeDocuments } from '../app/route-documents.ts';
-import { definePolicy, openApiDocument, type PolicyInput, routeTable, systemClock } from '../index.ts';
+import { openApiDocument, type PolicyInput, routeTable, systemClock } from '../index.ts';
 import { createPolicyEnvironment, type PolicyEnvironment } from '../permit/policy-environment.ts';
 import { describeStep, type PolicyStep } from '../permit/policy-plan.ts';
+import { catalogueOf, needed, policyHelp } from './catalogue.ts';
 import { type Command, type CommandContext, UsageError } from './command.ts';
 import { listApplication } from './list-application.ts';
 import { reachServices } from './reach-services.ts';
@@ -22,9 +20,10 @@ check     whether the environment has everything that the catalogue needs; exit 
 push      makes the environment agree; takes something away only with --deletes, asks on a terminal unless --yes
 openapi   the OpenAPI document of the application, with x-permit-resource and x-permit-action
 
---policy FILE takes another catalogue than the reference application's: a module with the export "policy".
+${policyHelp}
 
-Exit: 0 done or no difference, 1 differences or failed, 2 used wrongly.`,
+Exit: 0 done or no difference, 1 differences or failed (also when push left something that the catalogue needs),
+2 used wrongly.`,
 
   async run(parameters, context) {
     const { values, positionals } = readParameters(
@@ -38,8 +37,8 @@ Exit: 0 done or no difference, 1 differences or failed, 2 used wrongly.`,
     }
     if (verb === 'openapi') return showOpenApi(context);
 
-    const catalogue = values.policy === undefined ? referencePolicy : await readCatalogue(values.policy);
-    const { config } = await reachServices(context);
+    const catalogue = needed(await catalogueOf(values.policy, context));
+    const { config } = await reachServices(context, catalogue);
     if (verb === 'push' && config.mixed)
       throw new UsageError(
         'nothing is written to Permit while Logto is emulated beside it: set LOGTO_ENDPOINT, then push',
@@ -90,22 +89,13 @@ async function push(
   context.out(
     `${done.length} done${skipped.length > 0 ? `, ${skipped.length} left (they take something away: --deletes)` : ''}.`,
   );
-  return 0;
+  const lacking = skipped.filter(isLacking);
+  for (const step of lacking) context.err(`  left ${describeStep(step)}`);
+  return lacking.length === 0 ? 0 : 1;
 }
 
 function show(plan: readonly PolicyStep[], context: CommandContext): void {
   for (const step of plan) context.out(`  ${describeStep(step)}`);
-}
-
-async function readCatalogue(file: string): Promise<PolicyInput> {
-  let module: { policy?: unknown };
-  try {
-    module = (await import(pathToFileURL(resolve(file)).href)) as typeof module;
-  } catch (error) {
-    throw new UsageError(`--policy ${file} cannot be read: ${(error as Error).message}`);
-  }
-  if (module.policy === undefined) throw new UsageError(`--policy ${file} has no export "policy"`);
-  return definePolicy(module.policy as PolicyInput);
 }
 
 function showOpenApi(context: CommandContext): number {

@@ -7,9 +7,9 @@ import { withEmbedded } from '../app/with-embedded.ts';
 import { callOperator } from '../embedded/call-operator.ts';
 import { findRunning, type RunFile } from '../embedded/run-file.ts';
 import { seedLogto } from '../embedded/start-emulators.ts';
-import { ConfigurationError, createGate } from '../index.ts';
+import { operationsOf } from '../gate/operations.ts';
+import { ConfigurationError, createGate, openDatabase, type PolicyInput, roleKeysOf } from '../index.ts';
 import type { CommandContext } from './command.ts';
-import { operationsOf } from './operations.ts';
 import { readEnvironment } from './read-environment.ts';
 
 export type Reached = {
@@ -22,10 +22,16 @@ export type Reached = {
  * The configuration of a command: as the application's, and where a service is not configured it means the
  * emulator that runs, in the application beside it or at its usual port. Nothing is started.
  *
+ * @param catalogue whose roles the default role has to be one of, where the command is about another policy than the
+ *   reference application's.
  * @throws ConfigurationError with every mistake.
  */
-export async function reachServices({ env }: Pick<CommandContext, 'env'>): Promise<Reached> {
-  const config = readConfig(readEnvironment(env));
+export async function reachServices(
+  { env, installed }: Pick<CommandContext, 'env' | 'installed'>,
+  catalogue?: PolicyInput,
+): Promise<Reached> {
+  const roles = catalogue ? roleKeysOf(catalogue) : installed ? 'any' : undefined;
+  const config = readConfig(readEnvironment(env), roles);
   const running = await findRunning(config.database.dataDir);
   const { logto, permit } = config;
   return {
@@ -56,12 +62,13 @@ export type Operate = (
  * process on the same database.
  *
  * @param options.workers whether this process works what the operation leaves to do, as a reconcile needs it.
+ * @param options.policy which roles there are; without it nothing is written to Permit.
  * @throws ConfigurationError when there is neither.
  */
 export async function withOperations<T>(
   { config, running }: Reached,
   work: (operate: Operate) => Promise<T>,
-  { workers = false } = {},
+  { workers = false, policy }: { workers?: boolean; policy?: PolicyInput | undefined } = {},
 ): Promise<T> {
   const { url, dataDir } = config.database;
   if (!url && running) return work((operation, input, tell) => callOperator(running, operation, input, tell));
@@ -71,17 +78,29 @@ export async function withOperations<T>(
     ]);
   }
   const log = pino({ level: 'silent' });
-  const gate = createGate({
-    ...gateSettingsOf({ ...config, logto: { ...config.logto, app: undefined }, reconcileEveryMinutes: -1 }),
+  const settings = gateSettingsOf({
+    ...config,
+    logto: { ...config.logto, app: undefined },
+    reconcileEveryMinutes: -1,
+  });
+  // Opened here: other commands may come in to an application, not to a command.
+  const database = await openDatabase(url ? { url, log } : { dataDir, log });
+  const gate = createGate<PolicyInput>({
+    ...settings,
+    database,
+    ...(policy ? { policy } : { permit: { ...settings.permit, readOnly: true } }),
+    // The application's own tables are its own business.
+    migrations: [],
     log,
   });
-  await gate.start({ work: workers });
   try {
+    await gate.start({ work: workers });
     const operations = operationsOf(gate);
     return await work(async (operation, input, tell = () => undefined) =>
       operations[operation]?.(input, tell),
     );
   } finally {
     await gate.stop();
+    await database.close();
   }
 }

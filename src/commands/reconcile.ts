@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { catalogueOf, needed, policyHelp } from './catalogue.ts';
 import { type Command, type CommandContext, UsageError } from './command.ts';
 import { reachServices, withOperations } from './reach-services.ts';
 import { readParameters } from './read-parameters.ts';
 
+const refusal = z.object({ subject: z.string(), why: z.string() });
 const report = z.looseObject({
   total: z.number(),
   tookMs: z.number(),
@@ -15,6 +17,15 @@ const report = z.looseObject({
     confirmed: z.number(),
     waiting: z.number(),
   }),
+  refused: z.array(refusal),
+  handedOver: z
+    .object({
+      waiting: z.number(),
+      paused: z.string().optional(),
+      failed: z.number(),
+      failures: z.array(refusal),
+    })
+    .optional(),
   diff: z.array(
     z.looseObject({
       do: z.string(),
@@ -40,29 +51,36 @@ const SIGNS: Readonly<Record<string, string>> = {
 
 export const reconcileCommand: Command = {
   summary: 'make Permit agree with Logto',
-  help: `Usage: logto-permit reconcile [--dry-run] [--yes] [--max-deletes 10%]
+  help: `Usage: logto-permit reconcile [--dry-run] [--yes] [--max-deletes 10%] [--policy FILE]
 
 Compares all of Logto with all of Permit and mends the difference. Assignments that a person or the application
 gave in Permit are left alone.
 
   --dry-run           show the plan and change nothing; exit 1 when there is something to do
-  --yes               do not ask before applying
+  --yes               do not ask before applying; without a terminal nobody is asked
   --max-deletes 10%   refuse a run that would delete more than this share of the known users; five are always
                       allowed. Takes a percentage or a fraction.
+  ${policyHelp.replaceAll('\n', '\n  ')}
+                      (an application that runs beside it on an embedded database has its own)
 
 A person sees a plan and a progress bar; otherwise each line is JSON.
-Exit: 0 done, 1 differences (dry run), refused or failed, 2 used or configured wrongly.`,
+Exit: 0 done, 1 differences (dry run), refused or failed, all or some of it, 2 used or configured wrongly.`,
 
   async run(parameters, context) {
     const { values } = readParameters(parameters, {
       'dry-run': { type: 'boolean' },
       yes: { type: 'boolean' },
       'max-deletes': { type: 'string' },
+      policy: { type: 'string' },
     });
     const maxDeletes = shareOf(values['max-deletes']);
     const dryRun = values['dry-run'] === true;
+    const catalogue = await catalogueOf(values.policy, context);
+    const reached = await reachServices(context, catalogue);
+    // Roles that the policy lacks are nobody's: with the wrong one they would be taken away.
+    if (!reached.running) needed(catalogue);
     return withOperations(
-      await reachServices(context),
+      reached,
       async (operate) => {
         const run = async (dry: boolean) => {
           const input = { dryRun: dry, ...(maxDeletes === undefined ? {} : { maxDeletes }) };
@@ -84,13 +102,14 @@ Exit: 0 done, 1 differences (dry run), refused or failed, 2 used or configured w
             if (plan.total === 0) return 0;
             if (!(await context.ask('Apply? [y/N] '))) return 1;
           }
-          show(await run(false), context);
-          return 0;
+          const done = await run(false);
+          show(done, context);
+          return isWhole(done) ? 0 : 1;
         } catch (error) {
           return failed(error, context);
         }
       },
-      { workers: !dryRun },
+      { workers: !dryRun, policy: catalogue },
     );
   },
 };
@@ -118,6 +137,11 @@ function showProgress(step: unknown, context: CommandContext): void {
   context.status(`${bar}${phase} ${done}${total ? ` of ${total}` : ''}`);
 }
 
+/** Nothing was refused, and nobody's worker has still to see to something. */
+function isWhole({ refused, handedOver }: Report): boolean {
+  return refused.length === 0 && (handedOver?.failed ?? 0) === 0 && (handedOver?.waiting ?? 0) === 0;
+}
+
 function show(found: Report, context: CommandContext): void {
   if (!context.isTerminal) {
     context.out(JSON.stringify({ report: found }));
@@ -142,6 +166,18 @@ function show(found: Report, context: CommandContext): void {
   const { users, roles } = found.foreign;
   if (users + roles > 0)
     context.out(`In Permit alone, left as they are: ${users} users, ${roles} assignments.`);
+  showFailures(found, context);
+}
+
+function showFailures({ refused, handedOver }: Report, context: CommandContext): void {
+  const { failures = [], failed = 0, waiting = 0, paused } = handedOver ?? {};
+  for (const { subject, why } of [...refused, ...failures]) context.err(`  ! ${subject}: ${why}`);
+  if (failed > failures.length) context.err(`  ! and ${failed - failures.length} more`);
+  if (refused.length > 0) context.err('Permit refuses some of it as it is: it has to be mended at Logto.');
+  if (failed > 0) context.err(`${failed} could not be worked now; the application tries them again.`);
+  if (waiting === 0) return;
+  const mend = paused === undefined ? 'no worker runs' : `the inbox is paused (${paused}): inbox resume`;
+  context.err(`${waiting} are still to be worked: ${mend}.`);
 }
 
 function failed(error: unknown, context: CommandContext): number {

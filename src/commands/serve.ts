@@ -13,9 +13,9 @@ import { createReportStore } from '../app/reports/report-store.ts';
 import { withEmbedded } from '../app/with-embedded.ts';
 import { openDataFolder } from '../embedded/data-folder.ts';
 import { keepSecrets } from '../embedded/kept-secrets.ts';
-import { openOperatorSocket } from '../embedded/operator-socket.ts';
-import { removeRunFile, writeRunFile } from '../embedded/run-file.ts';
+import { letCommandsIn } from '../embedded/let-commands-in.ts';
 import { startEmulators } from '../embedded/start-emulators.ts';
+import { operationsOf } from '../gate/operations.ts';
 import {
   ConfigurationError,
   createGate,
@@ -26,7 +26,6 @@ import {
   systemClock,
 } from '../index.ts';
 import { bannerOf } from './banner.ts';
-import { operationsOf } from './operations.ts';
 import { answerWhileStarting } from './starting-answer.ts';
 
 export type Application = { url: string; banner: string; close(): Promise<void> };
@@ -116,7 +115,7 @@ export async function serve(options: {
       );
     }
     const metricsUrl = await serveMetrics(gate.metrics);
-    if (embeds) await letCommandsIn(gate, effective, baseUrl);
+    if (embeds) await openCommandDoor(gate, effective, baseUrl);
     const tookMs = performance.now() - startedAtMs;
     const banner = bannerOf({ config: effective, version, tookMs, metricsUrl });
     return { url: baseUrl, banner, close: closeAll };
@@ -135,32 +134,31 @@ export async function serve(options: {
     return `http://${reachable(config.host)}:${port}/metrics`;
   }
 
-  async function letCommandsIn(
+  async function openCommandDoor(
     gate: Parameters<typeof operationsOf>[0],
     effective: Config,
     url: string,
   ): Promise<void> {
-    const { dataDir } = config.database;
-    const door = await openOperatorSocket({ dataDir, operations: operationsOf(gate), log });
-    closers.push(() => door.close());
     const { endpoint, emulated } = effective.logto;
     const { pdpUrl, apiUrl, apiKey } = effective.permit;
-    writeRunFile(dataDir, {
-      pid: process.pid,
-      startedAt: new Date(systemClock.now()).toISOString(),
-      socket: door.socket,
-      token: door.token,
-      url,
-      logto: { endpoint, emulated },
-      // A real key stays where the operator keeps it.
-      permit: {
-        pdpUrl,
-        apiUrl,
-        emulated: effective.permit.emulated,
-        ...(effective.permit.emulated ? { apiKey } : {}),
+    const stop = await letCommandsIn({
+      dataDir: config.database.dataDir,
+      operations: operationsOf(gate),
+      about: {
+        url,
+        logto: { endpoint, emulated },
+        // A real key stays where the operator keeps it.
+        permit: {
+          pdpUrl,
+          apiUrl,
+          emulated: effective.permit.emulated,
+          ...(effective.permit.emulated ? { apiKey } : {}),
+        },
       },
+      startedAtMs: systemClock.now(),
+      log,
     });
-    closers.push(() => removeRunFile(dataDir));
+    closers.push(stop);
   }
 }
 

@@ -11,7 +11,8 @@ const shape = z.object({
   /** Where commands come in. */
   socket: z.string(),
   token: z.string(),
-  url: z.string(),
+  /** Where the application listens, when whoever wrote this knows. */
+  url: z.string().optional(),
   logto: z.object({ endpoint: z.string(), emulated: z.boolean() }),
   permit: z.object({
     pdpUrl: z.string(),

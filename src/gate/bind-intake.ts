@@ -16,7 +16,7 @@ import type { Directory } from '../sync/ports.ts';
 import { createSync, type SyncOptions } from '../sync/sync.ts';
 import { parseDelivery } from '../webhook/delivery.ts';
 import { createWebhookRouter } from '../webhook/webhook-router.ts';
-import type { GateOptions } from './gate-options.ts';
+import type { UsableOptions } from './usable-options.ts';
 
 /** Forty to fifty subjects a second on two slow cores; Permit.io's own API takes fewer. */
 const GAP_MS = 10;
@@ -35,7 +35,7 @@ type Common = {
 };
 
 /** What happens at Logto reaches Permit: webhook, inbox, sync, and the outbox for the application's own writes. */
-export function bindIntake(options: GateOptions<PolicyInput>, common: Common) {
+export function bindIntake(options: UsableOptions<PolicyInput>, common: Common) {
   const { logto, permit, policy } = options;
   const { database, directory, clock, log, metrics } = common;
   const queue = createQueue({ database, log, clock });
@@ -56,7 +56,7 @@ export function bindIntake(options: GateOptions<PolicyInput>, common: Common) {
     queue,
     directory,
     ...(management ? { identities: management } : {}),
-    defaults: { tenant: common.defaultTenant, role: permit.defaultRole ?? 'viewer' },
+    defaults: { tenant: common.defaultTenant, role: permit.defaultRole },
     roleKeys: roleKeysOf(policy),
     reconcileEveryMinutes: options.reconcileEveryMinutes ?? 60,
     onRevoke: common.onRevoke,

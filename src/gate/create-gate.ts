@@ -6,6 +6,7 @@ import type { Revocations } from '../auth/revocations.ts';
 import { systemClock } from '../clock.ts';
 import type { Database } from '../database/database.ts';
 import { migrate } from '../database/migrate.ts';
+import { letCommandsIn } from '../embedded/let-commands-in.ts';
 import type { Health } from '../http/health.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import type { Inbox } from '../inbox/inbox.ts';
@@ -27,7 +28,9 @@ import { gateHealth } from './gate-health.ts';
 import { gateMigrations } from './gate-migrations.ts';
 import type { GateOptions } from './gate-options.ts';
 import type { MemberBook } from './member-book.ts';
+import { operationsOf } from './operations.ts';
 import { releaseDeadLeases } from './release-dead-leases.ts';
+import { usableOptions } from './usable-options.ts';
 
 export type Gate<P extends PolicyInput> = PermittedScopes<P> & {
   /** Authentication by access token; anonymous callers end here. Behind `session()` it lets a session through. */
@@ -102,7 +105,8 @@ export type Gate<P extends PolicyInput> = PermittedScopes<P> & {
  * app.get('/api/reports', gate.bearerAuth(), gate.requirePermission('view', 'reports'), listReports);
  * await gate.start();
  */
-export function createGate<const P extends PolicyInput>(options: GateOptions<P>): Gate<P> {
+export function createGate<const P extends PolicyInput>(wanted: GateOptions<P>): Gate<P> {
+  const options = usableOptions(wanted);
   const { policy, clock = systemClock, metrics = new Registry() } = options;
   const log = options.log ?? pino({ level: 'info' });
   const defaultTenant = options.permit.defaultTenant ?? 'default';
@@ -129,9 +133,30 @@ export function createGate<const P extends PolicyInput>(options: GateOptions<P>)
   };
   let ready = false;
   let stopping: Promise<void> | undefined;
+  let shutOperatorOut: (() => Promise<void>) | undefined;
+
+  /** An embedded database has one user, this process: commands come in over a socket in its folder. */
+  async function letOperatorIn(): Promise<void> {
+    const { dataDir } = deferred;
+    if (dataDir === undefined) return;
+    const { endpoint } = options.logto;
+    const { pdpUrl, apiUrl = pdpUrl } = options.permit;
+    shutOperatorOut = await letCommandsIn({
+      dataDir,
+      operations: operationsOf({ inbox: intake.inbox, sync: intake.sync, database }),
+      about: {
+        url: options.baseUrl,
+        logto: { endpoint, emulated: false },
+        permit: { pdpUrl, apiUrl, emulated: false },
+      },
+      startedAtMs: clock.now(),
+      log,
+    });
+  }
 
   async function stopAll(): Promise<void> {
     ready = false;
+    await shutOperatorOut?.();
     for (const part of [intake, rateLimits, identity, access]) {
       await Promise.resolve(part.stop()).catch((err: unknown) => log.warn({ err }, 'not stopped in order'));
     }
@@ -176,6 +201,7 @@ export function createGate<const P extends PolicyInput>(options: GateOptions<P>)
         await releaseDeadLeases(database);
         await Promise.all([identity.start(), access.start(), intake.start({ work })]);
         rateLimits.start();
+        await letOperatorIn();
         ready = true;
       } catch (error) {
         stopping ??= stopAll();

@@ -8,6 +8,8 @@ export type DatabaseSource = Database | { url?: string | undefined; dataDir?: st
 
 export type DeferredDatabase = {
   database: Database;
+  /** Of the embedded database that `open` opens, when it is in a folder. */
+  dataDir: string | undefined;
   open(): Promise<void>;
   /** Leaves a database alone that was open when it came. */
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export function deferDatabase(source: DatabaseSource, log: Logger): DeferredData
       listen: async (channel, onNotice, onState) => current().listen(channel, onNotice, onState),
       close: async () => opened?.close(),
     },
+    dataDir: isOpen(source) || source.url ? undefined : source.dataDir,
     async open() {
       if (!isOpen(source)) opened ??= await openDatabase({ ...source, log });
     },

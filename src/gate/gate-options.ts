@@ -34,7 +34,7 @@ export type PermitOptions = {
   apiUrl?: string | undefined;
   timeoutMs?: number | undefined;
   defaultTenant?: string | undefined;
-  /** Given once at registration. */
+  /** Given once at registration; a role of the policy, `viewer` without it. */
   defaultRole?: string | undefined;
   /** 0, the default: every decision is asked afresh. */
   cacheTtlMs?: number | undefined;

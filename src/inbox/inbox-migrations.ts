@@ -71,4 +71,12 @@ export const inboxMigrations: Migration[] = [
   },
   // One subject with many letters hid its newer ones, and other subjects from the sweeper.
   { id: 'inbox-004', sql: ACQUIRE_SUBJECT + DUE_SUBJECTS },
+  {
+    // Whoever asked for a subject can be told what became of it: there is no letter that could be dead.
+    id: 'inbox-005',
+    sql: `
+      ALTER TABLE elp.subject ADD COLUMN touch_failed_at timestamptz, ADD COLUMN touch_reason text;
+      CREATE INDEX subject_touch_failed ON elp.subject (touch_failed_at) WHERE touch_failed_at IS NOT NULL;
+    `,
+  },
 ];

@@ -12,10 +12,10 @@ import type { LetterRecord, SubjectWork } from './letter.ts';
 import { createPause } from './pause.ts';
 import type { Queue } from './queue.ts';
 import { createSubjectDesk } from './subject-desk.ts';
-import { TOUCH_SUBJECT } from './subject-functions.ts';
 import { createSubjectLeases } from './subject-lease.ts';
 import { createSubjectPool } from './subject-pool.ts';
 import { createSweeper } from './sweeper.ts';
+import { createTouches, type Touched } from './touches.ts';
 
 export type InboxOptions = {
   database: Database;
@@ -45,6 +45,8 @@ export type Inbox = {
   work(handle: (work: SubjectWork) => Promise<void>): void;
   /** Puts a subject to work without a letter. */
   touch(subject: string, options?: { urgent?: boolean; tx?: Queryable }): Promise<void>;
+  /** What became of the subjects that were touched from then on, in milliseconds since 1970; `paused`: why nothing works. */
+  touchedSince(ms: number): Promise<Touched & { paused?: string }>;
   list(options?: ListOptions): Promise<LetterRecord[]>;
   show(id: string): Promise<LetterDetail | undefined>;
   /** Opens letters again, by default all dead ones; resolves to how many. */
@@ -94,13 +96,15 @@ export function createInbox(options: InboxOptions): Inbox {
   let started = false;
   let cleaner: NodeJS.Timeout | undefined;
 
-  const intake = createIntake({
+  async function sendJobs(tx: Queryable, subjects: readonly string[], urgent: boolean): Promise<void> {
+    const jobs = subjects.map((subject) => ({ data: { subject }, singletonKey: subject }));
+    await queue.sendAll(urgent ? URGENT : QUEUE, jobs, { tx });
+  }
+  const intake = createIntake({ database, clock, sendJobs });
+  const touches = createTouches({
     database,
     clock,
-    async sendJobs(tx, subjects, urgent) {
-      const jobs = subjects.map((subject) => ({ data: { subject }, singletonKey: subject }));
-      await queue.sendAll(urgent ? URGENT : QUEUE, jobs, { tx });
-    },
+    send: (subject, urgent, tx) => sendJobs(tx, [subject], urgent),
   });
   const desk = createSubjectDesk({
     leases: createSubjectLeases({ database, clock, leaseMs }),
@@ -168,15 +172,13 @@ export function createInbox(options: InboxOptions): Inbox {
       handle = handler;
     },
     async touch(subject, { urgent = false, tx } = {}) {
-      const touchIn = async (on: Queryable) => {
-        await on.query(TOUCH_SUBJECT, [subject, new Date(clock.now())]);
-        await queue.sendAll(urgent ? URGENT : QUEUE, [{ data: { subject }, singletonKey: subject }], {
-          tx: on,
-        });
-      };
-      if (tx) return touchIn(tx);
+      if (tx) return touches.touch(subject, urgent, tx);
       await ensureQueues();
-      await database.transaction(touchIn);
+      await database.transaction((own) => touches.touch(subject, urgent, own));
+    },
+    async touchedSince(ms) {
+      const paused = await pause.current();
+      return { ...(await touches.since(ms)), ...(paused ? { paused: paused.reason } : {}) };
     },
     list: archive.list,
     show: archive.show,

@@ -112,6 +112,14 @@ export function createSubjectDesk(options: {
         };
   }
 
+  /** For whoever touched it; written where something is to be told or taken back, so that the usual case costs nothing. */
+  async function noteTouch(lease: SubjectLease, outcome: unknown): Promise<void> {
+    if (outcome === undefined && !lease.touch?.attempts) return;
+    await leases
+      .noteTouch(lease, outcome === undefined ? null : reasonOf(outcome))
+      .catch((error: unknown) => log.warn({ err: error, subject: lease.subject }, 'inbox: touch not noted'));
+  }
+
   /** The handler's work is done; a database that is away for a moment must not make it be done again. */
   async function settle(lease: SubjectLease, verdicts: Verdict[], touch?: TouchVerdict) {
     const giveUpAt = performance.now() + leaseMs;
@@ -141,7 +149,9 @@ export function createSubjectDesk(options: {
     if (outcome instanceof PauseInbox) await pause.pause(outcome.message, false);
     if (outcome === undefined && probe) await pause.resume({ byProbe: true });
     const verdicts = lease.letters.map((letter) => verdictOf(letter, outcome));
-    const settled = await settle(lease, verdicts, touchVerdictOf(lease, outcome));
+    const touch = touchVerdictOf(lease, outcome);
+    if (touch) await noteTouch(lease, outcome);
+    const settled = await settle(lease, verdicts, touch);
     if (!settled) {
       log.warn({ subject, fence: lease.fence }, 'inbox: the lease was lost, nothing of this try counts');
       return { worked: true, again: false };

@@ -149,4 +149,5 @@ export const DUE_SUBJECTS = `
 
 export const TOUCH_SUBJECT = `
   INSERT INTO elp.subject AS s (subject, touches, touch_try_at) VALUES ($1, 1, $2)
-  ON CONFLICT (subject) DO UPDATE SET touches = s.touches + 1, touch_attempts = 0, touch_try_at = $2`;
+  ON CONFLICT (subject) DO UPDATE SET
+    touches = s.touches + 1, touch_attempts = 0, touch_try_at = $2, touch_failed_at = NULL, touch_reason = NULL`;

@@ -88,6 +88,14 @@ export function createSubjectLeases(options: { database: Database; clock: Clock;
       return rowCount === 1;
     },
 
+    /** What became of a touch, under the lease: the reason of a failure, `null` when it went well. */
+    async noteTouch(lease: SubjectLease, reason: string | null): Promise<void> {
+      await database.query(
+        'UPDATE elp.subject SET touch_failed_at = $3, touch_reason = $4 WHERE subject = $1 AND holder = $2',
+        [lease.subject, lease.holder, reason === null ? null : now(), reason],
+      );
+    },
+
     async holds(lease: SubjectLease): Promise<boolean> {
       const { rowCount } = await database.query(
         'SELECT 1 FROM elp.subject WHERE subject = $1 AND holder = $2 AND lease_until > $3',

@@ -104,14 +104,17 @@ export function createErrandRows(options: { database: Database; clock: Clock; le
       return (await on.query<Errand>(`SELECT ${COLUMNS} FROM elp.errand WHERE id = $1`, [id])).rows[0];
     },
 
-    /** `undefined` when it is settled, held by somebody else, or not due (`early` ignores the last). */
-    async lease(id: string, early = false): Promise<Errand | undefined> {
+    /**
+     * `undefined` when it is settled, held by somebody else, of another kind than `kinds`, or not due (`early`
+     * ignores the last).
+     */
+    async lease(id: string, kinds: readonly string[], early = false): Promise<Errand | undefined> {
       const { rows } = await database.query<Errand>(
         `UPDATE elp.errand SET lease_until = $2, fence = fence + 1
          WHERE id = $1 AND state IN ('doing', 'undoing') AND (lease_until IS NULL OR lease_until <= $3)
-           AND ($4 OR next_try_at <= $3)
+           AND ($4 OR next_try_at <= $3) AND kind = ANY($5)
          RETURNING ${COLUMNS}`,
-        [id, leaseEnd(), now(), early],
+        [id, leaseEnd(), now(), early, kinds],
       );
       return rows[0];
     },
@@ -155,11 +158,11 @@ export function createErrandRows(options: { database: Database; clock: Clock; le
       return rowCount === 1;
     },
 
-    async due(limit: number): Promise<string[]> {
+    async due(limit: number, kinds: readonly string[]): Promise<string[]> {
       const { rows } = await database.query<{ id: string }>(
         `SELECT id FROM elp.errand WHERE state IN ('doing', 'undoing') AND next_try_at <= $1
-           AND (lease_until IS NULL OR lease_until <= $1) ORDER BY next_try_at LIMIT $2`,
-        [now(), limit],
+           AND (lease_until IS NULL OR lease_until <= $1) AND kind = ANY($3) ORDER BY next_try_at LIMIT $2`,
+        [now(), limit, kinds],
       );
       return rows.map((row) => row.id);
     },

@@ -113,7 +113,8 @@ export function createErrandWorker(options: {
     /** The worker's turn: what is still open and free was interrupted. */
     async resume(id: string): Promise<void> {
       if (closing) return;
-      const errand = await rows.lease(id);
+      // What another application on this database posted is its own: here nobody knows how to do or undo it.
+      const errand = await rows.lease(id, [...handlers.keys()]);
       if (!errand) return;
       const state = errand.state === 'doing' && errand.if_interrupted === 'undo' ? 'undoing' : errand.state;
       if (state !== errand.state && !(await rows.turnBack(errand))) return;

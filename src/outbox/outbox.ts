@@ -85,6 +85,7 @@ export function createOutbox(options: {
   const { database, queue, clock, log } = options;
   const rows = createErrandRows({ database, clock, leaseMs: LEASE_MS });
   const handlers = new Map<string, OutboxHandler<unknown>>();
+  const kinds = () => [...handlers.keys()];
   const worker = createErrandWorker({
     database,
     rows,
@@ -95,6 +96,7 @@ export function createOutbox(options: {
   });
   let sweeper: NodeJS.Timeout | undefined;
   let sweeping = false;
+  let started = false;
 
   if (options.metrics) {
     new Gauge({
@@ -117,7 +119,7 @@ export function createOutbox(options: {
       const errand = await rows.find(id);
       if (!errand || errand.state === 'undone') throw notNow();
       if (errand.state === 'done') return errand;
-      const mine = errand.state === 'doing' ? await rows.lease(id, true) : undefined;
+      const mine = errand.state === 'doing' ? await rows.lease(id, kinds(), true) : undefined;
       if (mine && !(await inTime(worker.attempt(mine), giveUpAt))) throw notNow();
       if (performance.now() >= giveUpAt) throw notNow();
       if (!mine) await delay(25);
@@ -129,17 +131,31 @@ export function createOutbox(options: {
     if (sweeping) return;
     sweeping = true;
     try {
-      for (const id of await rows.due(100)) await worker.resume(id);
+      for (const id of await rows.due(100, kinds())) await worker.resume(id);
       await rows.removeSettled(KEEP_MS);
     } finally {
       sweeping = false;
     }
   }
 
+  /**
+   * Begins when there is something that this process can do: a command on an application's database would only take
+   * its jobs from whoever can.
+   */
+  async function beginWork(): Promise<void> {
+    if (sweeper || handlers.size === 0) return;
+    sweeper = setInterval(() => {
+      sweep().catch((error: unknown) => log.warn({ err: error }, 'outbox: sweep'));
+    }, SWEEP_MS);
+    sweeper.unref();
+    await queue.work<{ id: string }>(QUEUE, ({ data }) => worker.resume(data.id), { concurrency: 2 });
+  }
+
   return {
     register(kind, handler) {
       if (handlers.has(kind)) throw new Error(`the outbox kind ${kind} is registered twice`);
       handlers.set(kind, handler as OutboxHandler<unknown>);
+      if (started) beginWork().catch((error: unknown) => log.warn({ err: error }, 'outbox: does not work'));
     },
     async perform<Payload, Answer>(kind: string, options: PerformOptions<Payload, Answer>) {
       const { once, topic, deadlineMs = 5_000, ifInterrupted = once ? 'finish' : 'undo' } = options;
@@ -189,18 +205,16 @@ export function createOutbox(options: {
     },
     async start() {
       await queue.ensure(QUEUE);
-      await queue.work<{ id: string }>(QUEUE, ({ data }) => worker.resume(data.id), { concurrency: 2 });
-      sweeper = setInterval(() => {
-        sweep().catch((error: unknown) => log.warn({ err: error }, 'outbox: sweep'));
-      }, SWEEP_MS);
-      sweeper.unref();
+      started = true;
+      await beginWork();
     },
     async stop() {
+      started = false;
       clearInterval(sweeper);
       await worker.stop(2_000);
     },
     async drain() {
-      for (let ids = await rows.due(100); ids.length > 0; ids = await rows.due(100)) {
+      for (let ids = await rows.due(100, kinds()); ids.length > 0; ids = await rows.due(100, kinds())) {
         for (const id of ids) await worker.resume(id);
       }
       await worker.idle();

@@ -19,14 +19,15 @@ export type DecisionNotices = {
  */
 export function createDecisionNotices(options: {
   database: Database;
-  cache: DecisionCache;
+  /** Without one this process has nothing to forget, and tells the others. */
+  cache: DecisionCache | undefined;
   log: Logger;
 }): DecisionNotices {
   const { database, cache, log } = options;
   let stopListening: (() => Promise<void>) | undefined;
-  cache.suspend(true);
+  cache?.suspend(true);
 
-  function receive(payload: string): void {
+  function receive(cache: DecisionCache, payload: string): void {
     try {
       const { user, tenant } = noticeSchema.parse(JSON.parse(payload));
       cache.forget({ ...(user === undefined ? {} : { user }), ...(tenant === undefined ? {} : { tenant }) });
@@ -38,15 +39,22 @@ export function createDecisionNotices(options: {
 
   return {
     async forget(what) {
-      cache.forget(what);
+      cache?.forget(what);
+      // The embedded database has no other process.
+      if (!cache && database.kind === 'pglite') return;
       await database.query('select pg_notify($1, $2)', [CHANNEL, JSON.stringify(what)]);
     },
     async start() {
-      stopListening ??= await database.listen(CHANNEL, receive, (listening) => cache.suspend(!listening));
+      if (!cache) return;
+      stopListening ??= await database.listen(
+        CHANNEL,
+        (payload) => receive(cache, payload),
+        (listening) => cache.suspend(!listening),
+      );
       cache.suspend(false);
     },
     async stop() {
-      cache.suspend(true);
+      cache?.suspend(true);
       await stopListening?.();
       stopListening = undefined;
     },

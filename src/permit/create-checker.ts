@@ -19,7 +19,7 @@ export type CheckerOptions = {
   /** 0, the default: every decision is asked afresh. */
   cacheTtlMs?: number;
   cacheMaxEntries?: number;
-  /** Lets instances tell each other what to forget; without it the cache knows this process alone. */
+  /** Lets instances tell each other what to forget; without it the cache knows of this process alone. */
   database?: Database;
   clock?: Clock;
   log: Logger;
@@ -62,7 +62,8 @@ export function createChecker(options: CheckerOptions): Checker {
           ...(options.cacheMaxEntries === undefined ? {} : { maxEntries: options.cacheMaxEntries }),
         })
       : undefined;
-  const notices = cache && database ? createDecisionNotices({ database, cache, log }) : undefined;
+  // Also without a cache of its own: instances and commands need not be configured alike.
+  const notices = database && createDecisionNotices({ database, cache, log });
 
   return {
     isAllowed: (cache ?? fresh).isAllowed,

@@ -6,6 +6,7 @@ import { type BookedGrant, type Ledger, profileOfText, roleId, roleOf } from './
 import { isMachine, type ReconcilePlan, type RoleChange } from './plan-reconcile.ts';
 import type { Assignment, Directory } from './ports.ts';
 import type { ReconcileBooks } from './reconcile-books.ts';
+import type { Refusal } from './reconcile-report.ts';
 
 const CHUNK = 1000;
 /** Fewer roles to take than this are looked at one by one, since a list that shifted while it was read may lie. */
@@ -22,9 +23,14 @@ export type ApplyPlanOptions = {
   defaults: { tenant: string; role: string };
   touch(subject: string): Promise<void>;
   onRolesChanged(change: { tenant: string }): Promise<void>;
+  /** Told of what the directory will never take. */
+  onRefused(refusal: Refusal): void;
   progress: Progress;
   log: Logger;
 };
+
+/** What a machine shall have, and how it comes to it. */
+type MachineStep = [key: string, work: () => Promise<unknown>];
 
 /**
  * Carries a plan out in bulk. Books are written before the directory, and afterwards whoever was changed by
@@ -48,7 +54,7 @@ export async function applyPlan(
   async function inBulk(
     keys: readonly string[],
     work: () => Promise<void>,
-    machineSteps: () => (() => Promise<unknown>)[],
+    machineSteps: () => MachineStep[],
   ): Promise<boolean> {
     try {
       await work();
@@ -61,18 +67,20 @@ export async function applyPlan(
     }
   }
 
-  async function unlessRefused(step: () => Promise<unknown>): Promise<void> {
+  async function unlessRefused([key, step]: MachineStep): Promise<void> {
     try {
       await step();
     } catch (error) {
       if (!isRefusedInput(error)) throw error;
       log.warn({ cause: error.message }, 'reconcile: the directory refuses what a machine should have');
+      options.onRefused({ subject: key, why: error.message });
     }
   }
 
   const assignmentOf = ({ key, id }: RoleChange): Assignment => ({ user: key, ...roleOf(id) });
   const machinesOf = (part: readonly RoleChange[]) =>
     part.filter(({ key }) => isMachine(key)).map(assignmentOf);
+  // Ahead of our own books, and also after half of it: who was told nothing would go on allowing what was taken.
   const changed = async (ids: Iterable<string>) => {
     const tenants = new Set([...ids].map((id) => roleOf(id).tenant));
     for (const tenant of tenants) await options.onRolesChanged({ tenant });
@@ -119,8 +127,12 @@ export async function applyPlan(
         if (missing.length > 0) await directory.assignMany(missing);
       },
       () => [
-        ...users.filter((user) => isMachine(user.key)).map((user) => () => directory.syncUser(user)),
-        ...missing.filter(({ user }) => isMachine(user)).map((one) => () => directory.assign(one)),
+        ...users
+          .filter((user) => isMachine(user.key))
+          .map((user): MachineStep => [user.key, () => directory.syncUser(user)]),
+        ...missing
+          .filter(({ user }) => isMachine(user))
+          .map((one): MachineStep => [one.user, () => directory.assign(one)]),
       ],
     );
     if (done) for (const key of await books.settle(mine.map((row) => row.key))) await touch(key);
@@ -153,17 +165,13 @@ export async function applyPlan(
   await each('adopt', plan.adopt, (part) => begin(part, true));
   await each('assign', plan.assign, async (part) => {
     await books.mark(part, { found: false, done: false });
-    if (
-      await inBulk(
-        part.map((c) => c.key),
-        () => directory.assignMany(part.map(assignmentOf)),
-        () => machinesOf(part).map((one) => () => directory.assign(one)),
-      )
-    ) {
-      await books.mark(part, { found: false, done: true });
-    }
+    const all = await inBulk(
+      part.map((c) => c.key),
+      () => directory.assignMany(part.map(assignmentOf)),
+      () => machinesOf(part).map((one): MachineStep => [one.user, () => directory.assign(one)]),
+    ).finally(() => changed(part.map((c) => c.id)));
+    if (all) await books.mark(part, { found: false, done: true });
     await recheck(part);
-    await changed(part.map((c) => c.id));
   });
   // Machines have no worker that could look.
   const alone = (change: RoleChange) => plan.unassign.length < FEW && !isMachine(change.key);
@@ -171,17 +179,13 @@ export async function applyPlan(
   const many = plan.unassign.filter((change) => !alone(change));
   for (const { key } of few) await touch(key);
   await each('unassign', many, async (part) => {
-    if (
-      await inBulk(
-        part.map((c) => c.key),
-        () => directory.unassignMany(part.map(assignmentOf)),
-        () => machinesOf(part).map((one) => () => directory.unassign(one)),
-      )
-    ) {
-      await books.unmark(part);
-    }
+    const all = await inBulk(
+      part.map((c) => c.key),
+      () => directory.unassignMany(part.map(assignmentOf)),
+      () => machinesOf(part).map((one): MachineStep => [one.user, () => directory.unassign(one)]),
+    ).finally(() => changed(part.map((c) => c.id)));
+    if (all) await books.unmark(part);
     await recheck(part);
-    await changed(part.map((c) => c.id));
   });
   await each('book', plan.note, (part) => books.mark(part, { found: true, done: true }));
   await each('book', plan.forget, (part) => books.unmark(part));
@@ -191,10 +195,9 @@ export async function applyPlan(
     const left = await inBulk(
       [key],
       () => directory.unassignMany(held),
-      () => (isMachine(key) ? held.map((one) => () => directory.unassign(one)) : []),
-    );
+      () => (isMachine(key) ? held.map((one): MachineStep => [one.user, () => directory.unassign(one)]) : []),
+    ).finally(() => options.onRolesChanged({ tenant }));
     if (left) await books.leave(key, tenant);
-    await options.onRolesChanged({ tenant });
   }
   await each('look', plan.look, async (part) => {
     for (const { key } of part) await touch(key);

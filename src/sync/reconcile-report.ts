@@ -20,6 +20,9 @@ export type ReconcileChange = {
   why?: string;
 };
 
+/** Something that the directory will never take as it is: a person has to look. */
+export type Refusal = { subject: string; why: string };
+
 /** What a reconcile found, and what it did about it. */
 export type ReconcileReport = {
   outcome: 'done' | 'refused';
@@ -36,13 +39,15 @@ export type ReconcileReport = {
   deletions: { candidates: number; limit: number; confirmed: number; waiting: number };
   /** Subjects handed to their workers. */
   touched: number;
+  /** Tenants and machines that the directory refused, the first of them. Users have their workers. */
+  refused: Refusal[];
   /** Deliveries that Logto had given up. */
   replayed: number;
   /** The first differences, as a plan is read. */
   diff: ReconcileChange[];
 };
 
-const SHOWN = 200;
+export const SHOWN = 200;
 
 function diffOf(plan: ReconcilePlan, tenantPlan: TenantPlan): ReconcileChange[] {
   const roleChange =
@@ -108,6 +113,7 @@ export function reportOf(from: {
     conflicts: from.conflicts,
     deletions: { candidates: from.candidates, limit: from.limit, confirmed: 0, waiting: 0 },
     touched: 0,
+    refused: [],
     replayed: 0,
     diff: diffOf(plan, tenantPlan).slice(0, SHOWN),
   };

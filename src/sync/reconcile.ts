@@ -12,7 +12,7 @@ import type { Directory, IdentitySource } from './ports.ts';
 import { applyPlan } from './reconcile-apply.ts';
 import { createReconcileBooks } from './reconcile-books.ts';
 import { takeReconcileLease } from './reconcile-lease.ts';
-import { type ReconcileReport, reportOf } from './reconcile-report.ts';
+import { type ReconcileReport, type Refusal, reportOf, SHOWN } from './reconcile-report.ts';
 import { createRunLog } from './reconcile-runs.ts';
 import { type ReplayDelivery, replayFailedDeliveries } from './replay-failed.ts';
 import type { RoleNames } from './role-names.ts';
@@ -90,7 +90,7 @@ export function createReconcile(room: ReconcileRoom) {
     };
   }
 
-  async function mendTenants(tenantPlan: TenantPlan): Promise<void> {
+  async function mendTenants(tenantPlan: TenantPlan, onRefused: (refusal: Refusal) => void): Promise<void> {
     for (const tenant of tenantPlan.upsert) {
       try {
         await directory.upsertTenant(tenant);
@@ -99,6 +99,7 @@ export function createReconcile(room: ReconcileRoom) {
         // One that can never go through must not keep everybody else's roles as they are.
         if (!isRefusedInput(error)) throw error;
         log.error({ tenant: tenant.key, cause: error.message }, 'reconcile: the directory refuses a tenant');
+        onRefused({ subject: `organization:${tenant.key}`, why: error.message });
       }
     }
     for (const id of tenantPlan.look) await room.touch(`organization:${id}`);
@@ -134,8 +135,17 @@ export function createReconcile(room: ReconcileRoom) {
   }
 
   async function mend(found: Findings, report: ReconcileReport, progress: Progress): Promise<void> {
-    await mendTenants(found.tenantPlan);
-    const { touched } = await applyPlan(found.plan, { ...room, books, ledger: found.ledger, progress });
+    const onRefused = (refusal: Refusal) => {
+      if (report.refused.length < SHOWN) report.refused.push(refusal);
+    };
+    await mendTenants(found.tenantPlan, onRefused);
+    const { touched } = await applyPlan(found.plan, {
+      ...room,
+      books,
+      ledger: found.ledger,
+      onRefused,
+      progress,
+    });
     report.touched = touched;
     const confirmed = await confirmMissing({
       ...room,

@@ -8,7 +8,9 @@ import { ConfigurationError, UpstreamUnavailable } from '../errors.ts';
 import type { SubjectWork } from '../inbox/letter.ts';
 import type { Queue } from '../inbox/queue.ts';
 import { type Consequences, createApplySubject } from './apply-subject.ts';
+import type { Progress } from './census.ts';
 import { asOutage } from './directory-error.ts';
+import { type HandedOver, waitForHandedOver } from './handed-over.ts';
 import { createOrganizationWorker } from './organization-worker.ts';
 import type { Directory, IdentitySource } from './ports.ts';
 import { createProvision } from './provision.ts';
@@ -28,6 +30,7 @@ import { createUserWorker } from './user-worker.ts';
 export type SyncInbox = {
   work(handle: (work: SubjectWork) => Promise<void>): unknown;
   touch(subject: string, options?: { urgent?: boolean }): Promise<unknown>;
+  touchedSince(ms: number): Promise<HandedOver>;
   drain(): Promise<unknown>;
 };
 
@@ -61,7 +64,9 @@ export type Sync = {
   reconcile(options?: ReconcileOptions): Promise<ReconcileReport>;
   /** What the last look found, in both directions; `fresh` (or none yet) looks now, without changing anything. */
   drift(options?: { fresh?: boolean }): Promise<Drift | undefined>;
-  /** Resolves when nothing is left to work. */
+  /** What became of the users that a reconcile has left to their workers; resolves when each was tried once. */
+  handedOver(report: ReconcileReport, options?: { onProgress?: Progress }): Promise<HandedOver>;
+  /** For tests: resolves when nothing is left to work. */
   settled(): Promise<void>;
 };
 
@@ -158,12 +163,18 @@ export function createSync(options: SyncOptions): Sync {
     }
   }
 
+  let working = false;
+
   return {
     async start() {
+      working = true;
       await inbox.work(handle);
       if (reconcile) await timer.start();
     },
-    stop: () => timer.stop(),
+    async stop() {
+      working = false;
+      await timer.stop();
+    },
     async provision(principal) {
       try {
         const made = await provisionUser(principal);
@@ -190,6 +201,13 @@ export function createSync(options: SyncOptions): Sync {
       });
       return { ...report, finishedAt: new Date(clock.now()).toISOString() };
     },
+    handedOver: ({ startedAt }, { onProgress = () => undefined } = {}) =>
+      waitForHandedOver({
+        inbox,
+        sinceMs: Date.parse(startedAt),
+        isWorking: () => working,
+        progress: onProgress,
+      }),
     async settled() {
       await inbox.drain();
     },

@@ -59,6 +59,19 @@ describe('createGate', () => {
     expect(() => gate.webhooks()).toThrow(/LOGTO_WEBHOOK_SIGNING_KEYS/);
   });
 
+  it('has a default role that the policy has, or says so before anybody registers', () => {
+    const other = definePolicy({
+      resources: { notes: { actions: ['read'] } },
+      roles: { staff: ['notes:read'], boss: ['notes:read'] },
+    });
+    const make = (permit: { defaultRole?: string; readOnly?: boolean }) =>
+      createGate({ ...settings, policy: other, permit: { ...settings.permit, ...permit }, database: {} });
+    expect(() => make({})).toThrow(/permit.defaultRole "viewer" is no role of the policy \(staff, boss\)/);
+    expect(() => make({ defaultRole: 'staff' })).not.toThrow();
+    // Nobody is given any.
+    expect(() => make({ readOnly: true })).not.toThrow();
+  });
+
   it('names every mistake of the session settings', () => {
     const logto = { ...settings.logto, app: { id: 'a', secret: 'b' } };
     const make = () =>
@@ -89,7 +102,9 @@ describe('createGate', () => {
       policy,
     });
     const database = await openTestDatabase([...gateMigrations]);
-    const gate = createGate({ ...emulators.gate, policy, database, log });
+    // As a console shows it: with a slash at the end, which no issuer has.
+    const logto = { ...emulators.gate.logto, endpoint: `${emulators.gate.logto.endpoint}/` };
+    const gate = createGate({ ...emulators.gate, logto, policy, database, log });
     const app = express();
     app.get('/readyz', gate.health.readyz);
     app.get('/notes', gate.bearerAuth(), gate.requirePermission('read', 'notes'), (_req, res) => {

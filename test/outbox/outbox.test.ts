@@ -125,6 +125,22 @@ const down = async () => {
 };
 
 describe('a write on both sides', () => {
+  it('waits for somebody who knows how: a process without its handlers leaves it alone', async () => {
+    other.behaves(down);
+    await expect(make('a', { key: 'k' })).rejects.toThrow(UpstreamUnavailable);
+    other.behaves(async () => undefined);
+    nowMs += 60_000;
+    const stranger = createOutbox({ database, queue, clock, log });
+    await stranger.start();
+    await stranger.drain();
+    await queue.drain('outbox');
+    const { rows } = await database.query('SELECT state, attempts FROM elp.errand');
+    expect(rows).toEqual([{ state: 'doing', attempts: 1 }]);
+    await stranger.stop();
+    await outbox.drain();
+    expect(await things()).toEqual([{ name: 'a', visible: true }]);
+  });
+
   it('is answered when both have it', async () => {
     const { answer, replayed } = await make('a');
     expect(answer).toEqual({ id: expect.any(String), name: 'a' });

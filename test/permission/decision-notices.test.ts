@@ -51,6 +51,26 @@ describe('decisions that several instances remember', () => {
     await Promise.all([here.stop(), there.stop()]);
   });
 
+  it.each([0, 60_000])(
+    'are forgotten when an instance tells that itself remembers for %i ms',
+    async (cacheTtlMs) => {
+      // As processes of a Postgres are: they need not be configured alike.
+      const shared = { ...database, kind: 'postgres' as const };
+      const [teller, there] = [
+        createChecker({ pdpUrl: pdp.url, apiKey: 'key', log, cacheTtlMs, database: shared }),
+        instance(),
+      ];
+      await Promise.all([teller.start(), there.start()]);
+      pdp.decide = () => true;
+      expect(await there.isAllowed(question('dora'))).toBe(true);
+      pdp.decide = () => false;
+      expect(await there.isAllowed(question('dora'))).toBe(true);
+      await teller.forget({ user: 'dora' });
+      await until(async () => !(await there.isAllowed(question('dora'))), 5_000);
+      await Promise.all([teller.stop(), there.stop()]);
+    },
+  );
+
   it('are not remembered before the start', async () => {
     const checker = instance();
     pdp.decide = () => true;

@@ -178,7 +178,7 @@ describe('every snippet of the pages', () => {
           ...ownEnvironment,
           PORT: '0',
           LOGTO_ENDPOINT: logto.endpoint,
-          LOGTO_WEBHOOK_SIGNING_KEY: logto.webhookSigningKeys?.[0],
+          LOGTO_WEBHOOK_SIGNING_KEYS: logto.webhookSigningKeys?.join(),
           PERMIT_API_KEY: permit.apiKey,
           PERMIT_PDP_URL: permit.pdpUrl,
           PERMIT_API_URL: permit.apiUrl,

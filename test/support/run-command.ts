@@ -14,6 +14,7 @@ export async function runCommand(
     status: () => undefined,
     ask: async () => false,
     version: '0.0.0',
+    installed: false,
     signal: new AbortController().signal,
     ...more,
   });

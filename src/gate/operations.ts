@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from '../embedded/operator-socket.ts';
-import type { Gate, PolicyInput } from '../index.ts';
+import type { PolicyInput } from '../permission/policy.ts';
+import type { Gate } from './create-gate.ts';
 
 const status = z.enum(['open', 'done', 'ignored', 'dead', 'dropped']);
 const filter = z.strictObject({
@@ -41,8 +42,9 @@ export function operationsOf(
         ...dense(reconciling.parse(input)),
         onProgress: async (step) => tell(step),
       });
-      if (!report.dryRun) await sync.settled();
-      return report;
+      if (report.dryRun) return report;
+      const handedOver = await sync.handedOver(report, { onProgress: async (step) => tell(step) });
+      return { ...report, handedOver };
     },
   };
 }
