@@ -86,6 +86,21 @@ describe('the configuration', () => {
     ['an origin with a path', { CORS_ORIGINS: 'https://app.example/' }, 'CORS_ORIGINS'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS'],
     ['a list of nothing', { LOGTO_API_RESOURCE: ',' }, 'LOGTO_API_RESOURCE'],
+    [
+      'the API of Logto itself as one of ours',
+      { LOGTO_API_RESOURCE: 'https://api.example,https://tenant.logto.app/api' },
+      'LOGTO_API_RESOURCE',
+    ],
+    [
+      'a password in an address',
+      { ...real, LOGTO_ENDPOINT: 'https://me:s3cr3t@tenant.logto.app' },
+      'LOGTO_ENDPOINT',
+    ],
+    [
+      'a password in an issuer',
+      { ...real, LOGTO_ISSUER: 'https://me:s3cr3t@tenant.logto.app/oidc' },
+      'LOGTO_ISSUER',
+    ],
     ['another flag word', { LOGTO_ORGANIZATION_AUDIENCE: 'yes' }, 'LOGTO_ORGANIZATION_AUDIENCE'],
     ['a role that the policy lacks', { PERMIT_DEFAULT_ROLE: 'boss' }, 'PERMIT_DEFAULT_ROLE'],
     ['a production that is misspelt', { NODE_ENV: 'Production' }, 'NODE_ENV'],

@@ -203,6 +203,37 @@ describe('policy', () => {
     }
   });
 
+  it('fails when it left something that the catalogue needs', async () => {
+    const permit = await startPermitEmulator({});
+    const own = {
+      ...env,
+      PERMIT_API_KEY: permit.keys.environment,
+      PERMIT_API_URL: permit.url,
+      PERMIT_PDP_URL: permit.url,
+    };
+    const file = join(dataDir, 'policy.mjs');
+    const push = async (parent: string, ...more: string[]) => {
+      const resources = {
+        notes: { actions: ['read'], relations: { parent } },
+        folders: { actions: ['read'] },
+        shelves: { actions: ['read'] },
+      };
+      // Another name each time: a module is read once.
+      const made = `${file}.${parent}.mjs`;
+      writeFileSync(made, `export const policy = ${JSON.stringify({ resources, roles: { viewer: [] } })};`);
+      return run(policyCommand, ['push', '--policy', made, ...more], { env: own });
+    };
+    try {
+      expect((await push('folders')).code).toBe(0);
+      // A relation is replaced, which takes away what hangs on it.
+      const left = await push('shelves');
+      expect([left.code, left.err]).toEqual([1, expect.stringMatching(/left \+ relation .*parent/)]);
+      expect((await push('shelves', '--deletes')).code).toBe(0);
+    } finally {
+      await permit.close();
+    }
+  });
+
   it('makes the document that permit reads', async () => {
     const document = JSON.parse((await run(policyCommand, ['openapi'])).out);
     expect(document.paths['/api/reports']).toMatchObject({
@@ -240,8 +271,10 @@ describe('emulators', () => {
   it('run alone until they are told to end', async () => {
     const ending = new AbortController();
     const printed: string[] = [];
-    const ended = run(emulatorsCommand, ['--logto-port', '0', '--permit-port', '0', '--seed', 'empty'], {
+    const ended = run(emulatorsCommand, ['--permit-port', '0', '--seed', 'empty'], {
       signal: ending.signal,
+      // The application's variable, which the message about a taken port names.
+      env: { ...env, LOGTO_EMULATOR_PORT: '0' },
       out: (line) => void printed.push(line),
     });
     const endpoint = await until(async () =>
@@ -251,6 +284,9 @@ describe('emulators', () => {
     expect(await (await fetch(`${endpoint}/_emulator/state`)).json()).toMatchObject({ users: [] });
     ending.abort();
     expect((await ended).code).toBe(0);
+    expect(printed).toContainEqual(
+      expect.stringMatching(/^# LOGTO_WEBHOOK_SIGNING_KEYS: with --webhook-url /),
+    );
   });
 
   it('print all that an application needs to use them, the key of its webhook too', async () => {
