@@ -172,8 +172,9 @@ export const fields = {
     'default',
   ),
   PERMIT_DEFAULT_ROLE: field(text.regex(KEY, 'is not a key of letters, digits, - and _'), 'viewer', 'viewer'),
-  PERMISSION_CACHE_TTL_MS: integer(0, '0', { max: 3_600_000 }),
-  TOKEN_CACHE_TTL_MS: integer(30_000, '30000', { max: 3_600_000 }),
+  // What is taken away in Permit itself, by a person, is told to nobody here: that long it may still be allowed.
+  PERMISSION_CACHE_TTL_MS: integer(0, '0', { max: 5_000 }),
+  TOKEN_CACHE_TTL_MS: integer(30_000, '30000', { max: 30_000 }),
   RATE_LIMIT_PER_MINUTE: integer(600, '600'),
   RECONCILE_EVERY_MINUTES: integer(60, '60', { min: -1, max: 525_600 }),
   WEBHOOK_MAX_AGE_SECONDS: integer(300, '300', { min: 1, max: 86_400 }),

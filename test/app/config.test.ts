@@ -82,6 +82,8 @@ describe('the configuration', () => {
 
   it.each([
     ['a number with a unit', { PERMIT_TIMEOUT_MS: '500ms' }, 'PERMIT_TIMEOUT_MS'],
+    ['an hour of remembered decisions', { PERMISSION_CACHE_TTL_MS: '3600000' }, 'PERMISSION_CACHE_TTL_MS'],
+    ['an hour of remembered tokens', { TOKEN_CACHE_TTL_MS: '3600000' }, 'TOKEN_CACHE_TTL_MS'],
     ['a port out of range', { METRICS_PORT: '70000' }, 'METRICS_PORT'],
     ['an origin with a path', { CORS_ORIGINS: 'https://app.example/' }, 'CORS_ORIGINS'],
     ['any origin', { CORS_ORIGINS: '*' }, 'CORS_ORIGINS'],
