@@ -59,3 +59,25 @@ describe('a subject with more letters than a round takes', () => {
     expect(await world.inbox.stats()).toMatchObject({ backlog: 0, dead: 0 });
   });
 });
+
+describe('a long backlog', () => {
+  const fill = (letters: number) =>
+    world.database.query(
+      `INSERT INTO elp.letter (hash, event, created_at, received_at, body, status)
+       SELECT int4send(n), 'User.Created', $2, $2, '{}', 'open' FROM generate_series(1, $1::int) n`,
+      [letters, new Date(world.clock.ms)],
+    );
+  const backlog = async () => (await world.inbox.stats()).backlog;
+
+  it('is counted every ten seconds, and a shorter one whenever somebody asks', async () => {
+    await fill(10_000);
+    expect(await backlog()).toBe(10_000);
+    await world.database.query('DELETE FROM elp.letter WHERE id % 2 = 0');
+    world.clock.ms += 9_999;
+    expect(await backlog()).toBe(10_000);
+    world.clock.ms += 1;
+    expect(await backlog()).toBe(5_000);
+    await world.database.query('DELETE FROM elp.letter');
+    expect(await backlog()).toBe(0);
+  });
+});
