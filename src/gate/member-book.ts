@@ -22,6 +22,19 @@ export type MemberBook = {
 
 type Standing = { user_key: string; state: string | null; member: boolean | null; held: boolean | null };
 
+/** The key leads, so that an index finds the rows of one person. */
+const ONE = '(values ($2::text))';
+const EVERYBODY = `(select user_key from elp.sync_membership where tenant = $1
+  union select user_key from elp.sync_subject where $3 and user_key is not null
+  union select jsonb_array_elements_text($2::jsonb))`;
+
+const standingsOf = (keys: typeof ONE | typeof EVERYBODY) =>
+  `select k.user_key, s.state, m.member,
+     s.snapshot @> jsonb_build_array(jsonb_build_object('tenant', $1::text)) as held
+   from ${keys} k(user_key)
+   left join elp.sync_subject s on s.user_key = k.user_key
+   left join elp.sync_membership m on m.user_key = k.user_key and m.tenant = $1`;
+
 /** Who belongs to a tenant, from the books of sync and from Permit's own assignments. */
 export function createMemberBook(options: {
   database: Database;
@@ -31,16 +44,9 @@ export function createMemberBook(options: {
   const { database, directory, defaultTenant } = options;
 
   /** What the books say: a row that says no outweighs whatever Permit still holds. */
-  async function standings(tenant: string, key?: string): Promise<Map<string, Standing>> {
-    const { rows } = await database.query<Standing>(
-      `select coalesce(m.user_key, s.user_key) as user_key, s.state, m.member,
-              s.snapshot @> jsonb_build_array(jsonb_build_object('tenant', $1::text)) as held
-       from elp.sync_subject s full join (select * from elp.sync_membership where tenant = $1) m on m.user_key = s.user_key
-       where ($2::text is null or coalesce(m.user_key, s.user_key) = $2) and (m.user_key is not null or $3 or $2::text is not null)
-         and coalesce(m.user_key, s.user_key) is not null`,
-      [tenant, key ?? null, tenant === defaultTenant],
-    );
-    return new Map(rows.map((row) => [row.user_key, row]));
+  async function standingOf(key: string, tenant: string) {
+    const { rows } = await database.query<Standing>(standingsOf(ONE), [tenant, key]);
+    return rows[0];
   }
 
   const belongs = (standing: Standing | undefined, hasRole: boolean, tenant: string): boolean => {
@@ -59,23 +65,25 @@ export function createMemberBook(options: {
     async list(tenant) {
       const roles = new Map<string, string[]>();
       for await (const page of directory.listAssignments({ tenant })) {
-        for (const assignment of page.filter(isTenantRole)) {
-          roles.set(assignment.user, [...(roles.get(assignment.user) ?? []), assignment.role]);
+        for (const { user, role } of page.filter(isTenantRole)) {
+          roles.set(user, [...(roles.get(user) ?? []), role]);
         }
       }
-      const books = await standings(tenant);
-      const known = new Set([...roles.keys(), ...books.keys()]);
-      return [...known]
-        .filter((id) => belongs(books.get(id), roles.has(id), tenant))
-        .sort((a, b) => (a < b ? -1 : 1))
-        .map((id) => ({ id, kind: kindOf(id), roles: (roles.get(id) ?? []).sort() }));
+      const { rows } = await database.query<Standing>(standingsOf(EVERYBODY), [
+        tenant,
+        JSON.stringify([...roles.keys()]),
+        tenant === defaultTenant,
+      ]);
+      return rows
+        .filter((standing) => belongs(standing, roles.has(standing.user_key), tenant))
+        .map(({ user_key: id }) => ({ id, kind: kindOf(id), roles: (roles.get(id) ?? []).sort() }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     async isMember(key, tenant, { orSuspended = false } = {}) {
-      const [books, assigned] = await Promise.all([
-        standings(tenant, key),
+      const [standing, assigned] = await Promise.all([
+        standingOf(key, tenant),
         directory.assignmentsOf(key, tenant),
       ]);
-      const standing = books.get(key);
       return (
         belongs(standing, assigned.some(isTenantRole), tenant) ||
         (orSuspended && belongsButForSuspension(standing, tenant))
