@@ -64,10 +64,8 @@ export function createMemberBook(options: {
   return {
     async list(tenant) {
       const roles = new Map<string, string[]>();
-      for await (const page of directory.listAssignments({ tenant })) {
-        for (const { user, role } of page.filter(isTenantRole)) {
-          roles.set(user, [...(roles.get(user) ?? []), role]);
-        }
+      for await (const page of directory.listAssignments({ tenant, tenantRolesOnly: true })) {
+        for (const { user, role } of page) roles.set(user, [...(roles.get(user) ?? []), role]);
       }
       const { rows } = await database.query<Standing>(standingsOf(EVERYBODY), [
         tenant,
