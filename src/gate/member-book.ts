@@ -1,4 +1,5 @@
 import type { Database, Queryable } from '../database/database.ts';
+import { PermissionDenied } from '../errors.ts';
 import type { Assignment, Directory } from '../sync/ports.ts';
 
 export type Member = { id: string; kind: 'user' | 'machine'; roles: string[] };
@@ -18,6 +19,13 @@ export type MemberBook = {
     grant: { user: string; tenant: string; role: string },
     given: boolean,
   ): Promise<void>;
+  /**
+   * For the transaction that settles what Permit has been given for a member. Who is at work on the member at this
+   * moment hears of it and plans again, so that nothing outlives a membership for having come too late to be seen.
+   *
+   * @throws PermissionDenied when the member has gone, or was suspended, since the grant was begun.
+   */
+  confirmGrant(tx: Queryable, grant: { user: string; tenant: string }): Promise<void>;
 };
 
 type Standing = { user_key: string; state: string | null; member: boolean | null; held: boolean | null };
@@ -44,8 +52,8 @@ export function createMemberBook(options: {
   const { database, directory, defaultTenant } = options;
 
   /** What the books say: a row that says no outweighs whatever Permit still holds. */
-  async function standingOf(key: string, tenant: string) {
-    const { rows } = await database.query<Standing>(standingsOf(ONE), [tenant, key]);
+  async function standingOf(key: string, tenant: string, on: Queryable = database) {
+    const { rows } = await on.query<Standing>(standingsOf(ONE), [tenant, key]);
     return rows[0];
   }
 
@@ -97,6 +105,13 @@ export function createMemberBook(options: {
            on conflict do nothing`
         : `delete from elp.managed_grant where user_key = $1 and tenant = $2 and role = $3 and source = 'app'`;
       await tx.query(sql, [user, tenant, role]);
+    },
+    async confirmGrant(tx, { user, tenant }) {
+      // First: whoever is closing the books on the member just now is waited for, and then read.
+      await tx.query('update elp.sync_subject set removals = removals + 1 where user_key = $1', [user]);
+      // Permit holds the grant itself by now, so that only the books can say no.
+      if (!belongs(await standingOf(user, tenant, tx), true, tenant))
+        throw new PermissionDenied('no member of the tenant any more');
     },
   };
 }
