@@ -9,14 +9,14 @@ import {
 } from '../../index.ts';
 import type { AppParts } from '../app-parts.ts';
 import { type RolePayload, roleTopicOf } from '../members/member-errands.ts';
-import { member, memberId, memberPage } from '../members/member-schemas.ts';
+import { member, memberId, memberKey, memberPage } from '../members/member-schemas.ts';
 import { createCursor } from '../page-cursor.ts';
 import { parseInput } from '../parse-input.ts';
 import { policy } from '../policy.ts';
 import { pageQuery } from '../reports/report-schemas.ts';
 
 const roleKey = z.enum(roleKeysOf(policy) as [string, ...string[]], 'is no role of the policy');
-const cursor = createCursor(z.strictObject({ after: memberId }));
+const cursor = createCursor(z.strictObject({ after: memberKey }));
 
 /** Who belongs to the current tenant, and the tenant roles that an administrator gives and takes. */
 export function memberRoutes({ gate, authenticated }: AppParts): Router {
