@@ -13,6 +13,8 @@ export type MemberBook = {
    */
   isMember(key: string, tenant: string, how?: { orSuspended?: boolean }): Promise<boolean>;
   rolesOf(key: string, tenant: string): Promise<string[]>;
+  /** Logto gave the role, and the next comparison with Logto gives it again to whoever lost it here. */
+  isFromLogto(grant: { user: string; tenant: string; role: string }): Promise<boolean>;
   /** Marks a role as given by the application, so that a reconcile leaves it alone; `false` takes the mark back. */
   bookRole(
     tx: Queryable,
@@ -48,8 +50,10 @@ export function createMemberBook(options: {
   database: Database;
   directory: Directory;
   defaultTenant: string;
+  /** Roles at Logto are followed; otherwise whatever it gave once is nobody's any more. */
+  mirrored: boolean;
 }): MemberBook {
-  const { database, directory, defaultTenant } = options;
+  const { database, directory, defaultTenant, mirrored } = options;
 
   /** What the books say: a row that says no outweighs whatever Permit still holds. */
   async function standingOf(key: string, tenant: string, on: Queryable = database) {
@@ -98,6 +102,14 @@ export function createMemberBook(options: {
     async rolesOf(key, tenant) {
       const assigned = await directory.assignmentsOf(key, tenant);
       return assigned.filter(isTenantRole).map(({ role }) => role);
+    },
+    async isFromLogto({ user, tenant, role }) {
+      if (!mirrored) return false;
+      const { rowCount } = await database.query(
+        `select 1 from elp.managed_grant where user_key = $1 and tenant = $2 and role = $3 and source = 'logto'`,
+        [user, tenant, role],
+      );
+      return rowCount === 1;
     },
     async bookRole(tx, { user, tenant, role }, isGiven) {
       const sql = isGiven

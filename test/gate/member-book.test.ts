@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-const bookOn = (database: Database) =>
-  createMemberBook({ database, directory: stack.gate.directory, defaultTenant: 'default' });
+const bookOn = (database: Database, mirrored = true) =>
+  createMemberBook({ database, directory: stack.gate.directory, defaultTenant: 'default', mirrored });
 
 async function book(
   key: string,
@@ -139,4 +139,15 @@ it('finds one person among many by an index', async () => {
     // Two look-ups; whatever walks one of the tables costs some hundreds.
     expect(Number(cost)).toBeLessThan(50);
   }
+});
+
+it('a role of Logto is one only as long as Logto is followed', async () => {
+  const grant = { user: 'carol0000000', tenant: ACME, role: 'viewer' };
+  await stack.gate.database.query(
+    `insert into elp.managed_grant (user_key, tenant, role, source, done) values ($1, $2, $3, 'logto', true)`,
+    [grant.user, grant.tenant, grant.role],
+  );
+  expect(await bookOn(stack.gate.database).isFromLogto(grant)).toBe(true);
+  expect(await bookOn(stack.gate.database).isFromLogto({ ...grant, role: 'editor' })).toBe(false);
+  expect(await bookOn(stack.gate.database, false).isFromLogto(grant)).toBe(false);
 });

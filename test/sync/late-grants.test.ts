@@ -37,7 +37,7 @@ beforeAll(async () => {
   const { clock, queue } = sync;
   outbox = createOutbox({ database, queue, clock, log });
   const directory = answerableDirectory(lastingRemovals(sync.directory, database));
-  const members = createMemberBook({ database, directory, defaultTenant: 'default' });
+  const members = createMemberBook({ database, directory, defaultTenant: 'default', mirrored: true });
   const application = { outbox, directory, members, forgetDecisions: async () => undefined };
   registerMemberErrands(application);
   registerReportErrands(application, createReportStore({ database, clock }));
