@@ -4,7 +4,8 @@ import type { Directory } from '../sync/ports.ts';
 
 /**
  * The directory as request handlers need it: its failures are answers. What Permit refuses about somebody (no
- * such user, tenant or object) is a denial; everything else is an outage, our own wrong key included.
+ * such user, tenant or object) is a denial; everything else is an outage: our own wrong key, and a question that
+ * Permit cannot make sense of.
  */
 export function answerableDirectory(directory: Directory): Directory {
   async function answer<T>(work: Promise<T>): Promise<T> {
@@ -42,8 +43,11 @@ export function answerableDirectory(directory: Directory): Directory {
   };
 }
 
+/** The vendor's words for it; the others are about what we sent. */
+const ABOUT_THE_SUBJECT = new Set(['NOT_FOUND', 'DUPLICATE_ENTITY', 'MISMATCH_RESOURCE_INSTANCES_TENANTS']);
+
 function answerOf(error: unknown): unknown {
-  return isRefusedInput(error)
+  return isRefusedInput(error) && ABOUT_THE_SUBJECT.has(error.code ?? '')
     ? new PermissionDenied('permit refuses the subject', { cause: error })
     : asOutage(error);
 }

@@ -63,7 +63,12 @@ export function bindAccess(options: GateOptions<PolicyInput>, common: Common) {
     rawDirectory: directory,
     directory: answers,
     explainer,
-    members: createMemberBook({ database, directory: answers, defaultTenant }),
+    members: createMemberBook({
+      database,
+      directory: answers,
+      defaultTenant,
+      mirrored: options.logto.management !== undefined,
+    }),
     createLimits: (knownCallerOf: (req: Request) => string | undefined): RateLimits =>
       createRateLimits({
         perMinute: options.rateLimitPerMinute ?? 600,

@@ -1,4 +1,4 @@
-const PER_PAGE = 100;
+export const PER_PAGE = 100;
 
 /** Pages until a short one. */
 export async function* pages<T>(read: (page: number, perPage: number) => Promise<T[]>): AsyncGenerator<T[]> {

@@ -2,7 +2,7 @@ import type { Permit } from 'permitio';
 import type { Assignment, Directory, DirectoryUser } from '../sync/ports.ts';
 import { createDirectoryApi, type DirectoryApiOptions } from './directory-api.ts';
 import { isVendorsStatus } from './directory-failure.ts';
-import { inChunksOf, pages } from './directory-pages.ts';
+import { inChunksOf, PER_PAGE, pages } from './directory-pages.ts';
 import { assignmentOf, directoryUserOf, toAssignment, toUser } from './directory-shapes.ts';
 
 const USERS_A_CALL = 3000;
@@ -33,12 +33,34 @@ export function createDirectory(options: DirectoryApiOptions): Directory {
     }
   }
 
-  const assignments = (filter: { user?: string; tenant?: string }) =>
+  const assignments = (filter: { user?: string; tenant?: string; role?: string }) =>
     pages((page, perPage) =>
       call('read', async ({ api }: Permit) =>
         (await api.roleAssignments.list({ ...filter, page, perPage })).map(assignmentOf),
       ),
     );
+
+  /**
+   * The API has no filter for it but a role at a time (its PDP passes on the last of several): worth it as soon as
+   * there is more than one page, for every object has an owner.
+   */
+  async function* tenantRoleAssignments(filter: { tenant?: string }): AsyncGenerator<Assignment[]> {
+    for await (const page of assignments(filter)) {
+      if (page.length === PER_PAGE) break;
+      yield page.filter(isTenantRole);
+      return;
+    }
+    const roles = pages((page, perPage) =>
+      call('read', async ({ api }: Permit) =>
+        (await api.roles.list({ page, perPage })).map(({ key }) => key),
+      ),
+    );
+    for await (const keys of roles) {
+      for (const role of keys) {
+        for await (const page of assignments({ ...filter, role })) yield page.filter(isTenantRole);
+      }
+    }
+  }
 
   async function createTenant(tenant: { key: string; name: string }, onlyNew: boolean): Promise<void> {
     const created = await unless(
@@ -124,7 +146,8 @@ export function createDirectory(options: DirectoryApiOptions): Directory {
           return found.map(({ key, name }) => ({ key, name }));
         }),
       ),
-    listAssignments: (filter = {}) => assignments(filter),
+    listAssignments: ({ tenantRolesOnly = false, ...filter } = {}) =>
+      tenantRolesOnly ? tenantRoleAssignments(filter) : assignments(filter),
     async createInstance({ type, key, tenant, attributes }) {
       const body = { key, tenant, resource: type, ...(attributes ? { attributes } : {}) };
       await unless(
@@ -163,3 +186,5 @@ export function createDirectory(options: DirectoryApiOptions): Directory {
   };
   return directory;
 }
+
+const isTenantRole = ({ resourceInstance }: Assignment) => resourceInstance === undefined;

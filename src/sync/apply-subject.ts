@@ -137,7 +137,7 @@ export function createApplySubject(options: ApplyOptions) {
           givenBack = held;
         });
       } catch (error) {
-        // Whoever takes something away has the last word: it is planned again from what is left.
+        // Whoever takes something away has the last word: it is planned again from what is there by now.
         if (!(error instanceof TakenMeanwhile) || replans === MOST_REPLANS) throw error;
         const { record, grants } = await store.booksOf(given.key);
         const left = new Set(record.snapshot?.map(assignmentId));

@@ -33,7 +33,8 @@ export interface Directory {
   assignmentsOf(user: string, tenant?: string): Promise<Assignment[]>;
   listUsers(): AsyncIterable<DirectoryUser[]>;
   listTenants(): AsyncIterable<{ key: string; name: string }[]>;
-  listAssignments(filter?: { tenant?: string }): AsyncIterable<Assignment[]>;
+  /** `tenantRolesOnly`: without roles on single objects, of which there may be many more. */
+  listAssignments(filter?: { tenant?: string; tenantRolesOnly?: boolean }): AsyncIterable<Assignment[]>;
   createInstance(instance: {
     type: string;
     key: string;

@@ -9,10 +9,13 @@ export class FencedOut extends Error {
   }
 }
 
-/** Something was taken away since the record was read: what was planned would bring it back. */
+/**
+ * Something was taken or given since the record was read: what was planned would bring the one back and leave the
+ * other behind.
+ */
 export class TakenMeanwhile extends Error {
   constructor(id: string) {
-    super(`something was taken from ${id} meanwhile`);
+    super(`something was taken from ${id}, or given, meanwhile`);
     this.name = 'TakenMeanwhile';
   }
 }

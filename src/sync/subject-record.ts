@@ -22,7 +22,7 @@ export type SubjectRecord = {
   markMs: number;
   profileMarkMs: number;
   version: number;
-  /** How often something was taken from the subject beside its worker. */
+  /** How often something was taken from the subject, or given to it, beside its worker. */
   removals: number;
 };
 

@@ -14,7 +14,7 @@ import { type HandedOver, waitForHandedOver } from './handed-over.ts';
 import { createOrganizationWorker } from './organization-worker.ts';
 import type { Directory, IdentitySource } from './ports.ts';
 import { createProvision } from './provision.ts';
-import { createReconcile, type ReconcileOptions } from './reconcile.ts';
+import { createReconcile, type ReconcileOptions, ReconcileRefused } from './reconcile.ts';
 import { ReconcileBusy } from './reconcile-lease.ts';
 import type { ReconcileReport } from './reconcile-report.ts';
 import { createReconcileTimer } from './reconcile-timer.ts';
@@ -191,6 +191,8 @@ export function createSync(options: SyncOptions): Sync {
       const last = fresh ? undefined : await reconcile.lastReport();
       if (last) return last;
       const report = await run({ dryRun: true, maxDeletes: 1 }).catch((error: unknown) => {
+        // A look deletes nothing, however much is missing at Logto.
+        if (error instanceof ReconcileRefused) return error.report;
         throw error instanceof ReconcileBusy
           ? new UpstreamUnavailable('permit', error.message, {
               cause: error,

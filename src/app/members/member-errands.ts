@@ -1,4 +1,5 @@
-import { type Gate, PermissionDenied, type PolicyInput } from '../../index.ts';
+import type { Gate, PolicyInput } from '../../index.ts';
+import { requireMember } from './require-member.ts';
 
 export type RolePayload = { user: string; tenant: string; role: string };
 
@@ -12,9 +13,7 @@ export function registerMemberErrands(
   const { outbox, directory, members, forgetDecisions } = gate;
 
   async function give(grant: RolePayload): Promise<void> {
-    // Asked when it is done: what an outage left open may be finished after the person has gone.
-    if (!(await members.isMember(grant.user, grant.tenant, { orSuspended: true })))
-      throw new PermissionDenied('not a member of the tenant');
+    await requireMember(members, grant.user, grant.tenant);
     await directory.assign(grant);
     await forgetDecisions({ user: grant.user, tenant: grant.tenant });
   }
@@ -25,7 +24,10 @@ export function registerMemberErrands(
   outbox.register<RolePayload>('role-given', {
     do: give,
     undo: take,
-    done: (grant, tx) => members.bookRole(tx, grant, true),
+    async done(grant, tx) {
+      await members.bookRole(tx, grant, true);
+      await members.confirmGrant(tx, grant);
+    },
   });
   outbox.register<RolePayload>('role-taken', {
     do: take,

@@ -1,4 +1,5 @@
-import { type Gate, PermissionDenied, type PolicyInput } from '../../index.ts';
+import type { Gate, PolicyInput } from '../../index.ts';
+import { requireMember } from '../members/require-member.ts';
 import type { ReportStore } from './report-store.ts';
 
 export type ReportPayload = { id: string; tenant: string; ownerId: string };
@@ -42,9 +43,7 @@ export function registerReportErrands(
     resourceInstance: instanceOf(id),
   });
   async function share(payload: SharePayload): Promise<void> {
-    // Asked when it is done: what an outage left open may be finished after the person has gone.
-    if (!(await members.isMember(payload.userId, payload.tenant, { orSuspended: true })))
-      throw new PermissionDenied('not a member of the tenant');
+    await requireMember(members, payload.userId, payload.tenant);
     await directory.assign(readerOf(payload), { onlyExisting: true });
     await forgetDecisions({ user: payload.userId, tenant: payload.tenant });
   }
@@ -52,6 +51,10 @@ export function registerReportErrands(
     await directory.unassign(readerOf(payload));
     await forgetDecisions({ user: payload.userId, tenant: payload.tenant });
   }
-  outbox.register<SharePayload>('report-shared', { do: share, undo: unshare });
+  outbox.register<SharePayload>('report-shared', {
+    do: share,
+    undo: unshare,
+    done: ({ userId, tenant }, tx) => members.confirmGrant(tx, { user: userId, tenant }),
+  });
   outbox.register<SharePayload>('report-unshared', { do: unshare, undo: unshare });
 }

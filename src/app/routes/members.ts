@@ -1,7 +1,9 @@
 import { type Request, type RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import {
+  Conflict,
   PermissionDenied,
+  type PolicyInput,
   type Principal,
   principalOf,
   type RouteDocument,
@@ -9,14 +11,17 @@ import {
 } from '../../index.ts';
 import type { AppParts } from '../app-parts.ts';
 import { type RolePayload, roleTopicOf } from '../members/member-errands.ts';
-import { member, memberId, memberPage } from '../members/member-schemas.ts';
+import { member, memberId, memberKey, memberPage } from '../members/member-schemas.ts';
 import { createCursor } from '../page-cursor.ts';
 import { parseInput } from '../parse-input.ts';
 import { policy } from '../policy.ts';
 import { pageQuery } from '../reports/report-schemas.ts';
 
 const roleKey = z.enum(roleKeysOf(policy) as [string, ...string[]], 'is no role of the policy');
-const cursor = createCursor(z.strictObject({ after: memberId }));
+const FROM_LOGTO = 'this role comes from Logto and has to be taken there';
+/** Or the last administrator could lock everybody out. */
+const OWN_RIGHT = 'another administrator has to take this role from you';
+const cursor = createCursor(z.strictObject({ after: memberKey }));
 
 /** Who belongs to the current tenant, and the tenant roles that an administrator gives and takes. */
 export function memberRoutes({ gate, authenticated }: AppParts): Router {
@@ -50,6 +55,9 @@ export function memberRoutes({ gate, authenticated }: AppParts): Router {
     // Also from somebody who is suspended, or the role would be back when that ends.
     if (!(await members.isMember(grant.user, grant.tenant, { orSuspended: true })))
       throw new PermissionDenied('not a member of the tenant');
+    if (await members.isFromLogto(grant)) throw new Conflict('a role of Logto', { detail: FROM_LOGTO });
+    if (grant.user === principalOf(req)?.key && managesMembers(grant.role))
+      throw new Conflict('the own right to manage', { detail: OWN_RIGHT });
     await outbox.perform<RolePayload, null>('role-taken', {
       ifInterrupted: 'finish',
       topic: roleTopicOf(grant),
@@ -77,9 +85,12 @@ export const memberDocuments: Record<string, RouteDocument> = {
   },
   'DELETE /api/members/:userId/roles/:role': {
     summary: 'Take a role from a member',
-    responses: { 204: { description: 'Taken' } },
+    responses: { 204: { description: 'Taken' }, 409: { description: `${FROM_LOGTO}; ${OWN_RIGHT}` } },
   },
 };
+
+const managesMembers = (role: string) =>
+  (policy as PolicyInput).roles[role]?.includes('members:manage') === true;
 
 const tenantOf = (req: Request) => (principalOf(req) as Principal).tenant;
 
