@@ -59,6 +59,24 @@ describe('what the caller is told about the caller', () => {
   });
 });
 
+describe('a wrong method', () => {
+  it.each([
+    ['POST', '/logto/sign-in', 'GET'],
+    ['HEAD', '/logto/sign-in', 'GET'],
+    ['OPTIONS', '/logto/sign-in-callback', 'GET'],
+    ['GET', '/logto/sign-out', 'POST'],
+    ['POST', '/livez', 'GET, HEAD'],
+    ['PUT', '/api/webhooks/logto', 'POST'],
+  ])('%s %s: only %s', async (method, path, allow) => {
+    const answer = await stack.call(undefined, method, path);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+  });
+
+  it('is no method where HEAD is answered as GET is', async () => {
+    expect((await stack.call(undefined, 'HEAD', '/livez')).status).toBe(200);
+  });
+});
+
 describe('members', () => {
   it('are those of the current tenant, for whoever may see them', async () => {
     const { body } = await stack.call('alice@acme', 'GET', '/api/members');
