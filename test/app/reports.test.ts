@@ -75,6 +75,27 @@ describe('reports', () => {
     expect((await stack.call('alice', 'DELETE', `/api/reports/${id}`)).status).toBe(204);
   });
 
+  it('are as long as they may be in any script, however it is written, and no longer', async () => {
+    const long = '\u6f22'.repeat(50_000);
+    const escaped = (value: unknown) => JSON.stringify(value).replaceAll('\u6f22', '\\u6f22');
+    const { status, body } = await stack.call('bob', 'POST', '/api/reports', { ...input, body: long });
+    expect([status, body.body?.length]).toEqual([201, 50_000]);
+    const written = await stack.call(
+      'bob',
+      'POST',
+      '/api/reports',
+      escaped({ title: long.slice(0, 200), body: long }),
+    );
+    expect([written.status, written.body.body]).toEqual([201, long]);
+    const path = `/api/reports/${body.id}`;
+    const edited = await stack.call('bob', 'PATCH', path, escaped({ body: long }));
+    expect([edited.status, edited.body.body?.length]).toEqual([200, 50_000]);
+    expect((await stack.call('bob', 'PATCH', path, { body: `${long}x` })).status).toBe(400);
+    const tooLarge = { ...input, body: ' '.repeat(310_000) };
+    expect((await stack.call('bob', 'POST', '/api/reports', tooLarge)).status).toBe(413);
+    expect((await stack.call('bob', 'PATCH', path, tooLarge)).status).toBe(413);
+  });
+
   it('are closed to whoever is nobody, and the handler does not run', async () => {
     const answer = await refused(undefined, 'GET', '/api/reports', 401);
     expect(answer.body.code).toBe('unauthenticated');
