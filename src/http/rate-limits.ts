@@ -49,7 +49,7 @@ export type RateLimits = {
  * @example
  * const limits = createRateLimits({ perMinute: 600, clock, log, database });
  * app.use(limits.perAddress());
- * app.get('/api/me', bearerAuth(), limits.perPrincipal(), showMe);
+ * app.get('/api/me', bearerAuth(), limits.perPrincipal(), authenticatedRoute(), showMe);
  */
 export function createRateLimits(options: RateLimitsOptions): RateLimits {
   const {
