@@ -88,13 +88,19 @@ export class PermissionDenied extends ProblemError {
   }
 }
 
-/** 400: body, query or path parameter is not what the route takes; `errors` lists every problem. */
+const FAULTS_TOLD = 20;
+
+/**
+ * 400: body, query or path parameter is not what the route takes; `errors` lists the first twenty problems, and
+ * how many more there are. The log gets no paths: the caller may have made up the names in them.
+ */
 export class InvalidInput extends ProblemError {
   constructor(errors: Fault[], options: { cause?: unknown; detail?: string } = {}) {
-    super(400, 'invalid_input', 'Invalid input', errors.map((e) => `${e.path}: ${e.message}`).join('; '), {
-      ...options,
-      errors,
-    });
+    const told = errors.slice(0, FAULTS_TOLD);
+    const more = errors.length - told.length;
+    if (more > 0) told.push({ path: '', message: `and ${more} more` });
+    const rules = new Set(told.map(({ message }) => message));
+    super(400, 'invalid_input', 'Invalid input', [...rules].join('; '), { ...options, errors: told });
   }
 }
 

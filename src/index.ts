@@ -56,7 +56,11 @@ export { sessionConfigurationProblems } from './logto/session-configuration.ts';
 export type { OutboxHandler } from './outbox/errand-worker.ts';
 export { onceOf } from './outbox/idempotency.ts';
 export type { Outbox } from './outbox/outbox.ts';
-export { type CallerPermissions, callerChecksSchema } from './permission/caller-permissions.ts';
+export {
+  type CallerPermissions,
+  type CallerPlaces,
+  callerChecksSchema,
+} from './permission/caller-permissions.ts';
 export type { PermissionChecker, PermissionMap, Question } from './permission/checker.ts';
 export {
   type ActionOf,

@@ -43,7 +43,7 @@ export type AppOptions = {
  * @throws ConfigurationError for a route without a guard, or settings that cannot work.
  *
  * @example
- * const gate = createGate(gateOptionsOf(config));
+ * const gate = createGate(gateSettingsOf(config));
  * const app = createApp({ gate, config });
  * await gate.start();
  */

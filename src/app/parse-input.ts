@@ -4,7 +4,7 @@ import { InvalidInput } from '../index.ts';
 /**
  * Reads what a caller sent by its schema.
  *
- * @throws InvalidInput (400) with every problem and where it is.
+ * @throws InvalidInput (400) with what is wrong and where it is.
  */
 export function parseInput<Schema extends z.ZodType>(
   schema: Schema,

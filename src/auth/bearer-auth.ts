@@ -12,7 +12,7 @@ import type { Verifier } from './verifier.ts';
  *
  * @example
  * const bearerAuth = createBearerAuth(verifier);
- * app.get('/api/me', bearerAuth(), requireAuth(), showMe);
+ * app.get('/api/me', bearerAuth(), authenticatedRoute(), showMe);
  */
 export function createBearerAuth(verifier: Pick<Verifier, 'verify'>): () => RequestHandler {
   return function bearerAuth() {

@@ -8,7 +8,7 @@ import { callerOf, type Principal } from './principal.ts';
  * @throws (on a request) `Unauthenticated`.
  *
  * @example
- * app.get('/api/me', session(), optionalAuth(), requireAuth(), showMe);
+ * app.get('/api/reports', session(), optionalAuth(), requireAuth(), requirePermission('view', 'reports'), listReports);
  */
 export function requireAuth(): RequestHandler {
   return guardNamed('authenticationGuard', () => undefined);
@@ -21,7 +21,7 @@ export function requireAuth(): RequestHandler {
  * @throws (on a request) `Unauthenticated`, `InsufficientScope`.
  *
  * @example
- * app.post('/api/reports', bearerAuth(), requireScope('write:reports'), createReport);
+ * app.post('/api/reports', bearerAuth(), requireScope('write:reports'), requirePermission('create', 'reports'), createReport);
  */
 export function requireScope(...scopes: readonly [string, ...string[]]): RequestHandler {
   return guardNamed('scopeGuard', (principal) => {

@@ -46,7 +46,7 @@ export type Gate<P extends PolicyInput> = PermittedScopes<P> & {
   requireUser: typeof requireUser;
   requireMachine: typeof requireMachine;
   requirePermission: RequirePermission<P>;
-  callerPermissions: ReturnType<typeof createCallerPermissions>;
+  callerPermissions: ReturnType<typeof createCallerPermissions<P>>;
   /**
    * Receives Logto's webhooks; mount it ahead of every body parser.
    *

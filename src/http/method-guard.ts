@@ -6,7 +6,7 @@ type Match = { path: string } | false;
 type Layer = {
   match(path: string): Match;
   route?: { methods: Record<string, boolean> };
-  handle: { stack?: Layer[] };
+  handle: { name?: string; stack?: Layer[] };
 };
 
 /**
@@ -15,6 +15,8 @@ type Layer = {
  *
  * Express would answer `OPTIONS` by itself, with 200 and ahead of a route's guards; here an `OPTIONS` that is no
  * CORS preflight is a wrong method like any other (so mount {@link corsPolicy} before this).
+ *
+ * A router with a step named `methodNotAllowed` answers for its own paths: only it knows which GET is no HEAD.
  *
  * @example
  * app.use(corsPolicy(origins), methodGuard(app));
@@ -44,6 +46,9 @@ function methodsOf(stack: readonly Layer[], path: string): string[] {
     if (!match) return [];
     if (layer.route) return Object.keys(layer.route.methods).map((method) => method.toUpperCase());
     const rest = path.slice(match.path.length);
-    return methodsOf(inner ?? [], rest.startsWith('/') ? rest : `/${rest}`);
+    const methods = methodsOf(inner ?? [], rest.startsWith('/') ? rest : `/${rest}`);
+    return methods.length > 0 && inner?.some(refusesItself) ? ['_ALL'] : methods;
   });
 }
+
+const refusesItself = ({ handle }: Layer) => handle.name === 'methodNotAllowed';

@@ -82,11 +82,14 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined;
 }
 
-/** Names and messages down the chain. Whole errors of vendors carry requests, tokens and claims along. */
+/**
+ * Names and messages down the chain. Whole errors of vendors carry requests, tokens and claims along, and what
+ * JSON.parse says quotes the text.
+ */
 function causesOf(error: unknown): string[] {
   const causes: string[] = [];
   for (let at = error; at instanceof Error && causes.length < 5; at = at.cause) {
-    causes.push(`${at.name}: ${at.message}`);
+    causes.push(at.name === 'SyntaxError' ? at.name : `${at.name}: ${at.message}`);
   }
   return causes;
 }

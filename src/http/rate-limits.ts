@@ -49,7 +49,7 @@ export type RateLimits = {
  * @example
  * const limits = createRateLimits({ perMinute: 600, clock, log, database });
  * app.use(limits.perAddress());
- * app.get('/api/me', bearerAuth(), limits.perPrincipal(), showMe);
+ * app.get('/api/me', bearerAuth(), limits.perPrincipal(), authenticatedRoute(), showMe);
  */
 export function createRateLimits(options: RateLimitsOptions): RateLimits {
   const {
@@ -79,7 +79,8 @@ export function createRateLimits(options: RateLimitsOptions): RateLimits {
         }
         if (waitSeconds > 0) throw new RateLimited(waitSeconds);
         res.once('close', () => {
-          if (!principalOf(req)) void rateWindow.take(key);
+          // An outage of ours is no failure of theirs: they are told to come again.
+          if (!principalOf(req) && res.statusCode !== 503) void rateWindow.take(key);
         });
         next();
       };

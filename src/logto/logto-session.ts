@@ -89,7 +89,7 @@ export type LogtoSession = {
  * @example
  * const logto = createLogtoSession({ endpoint, appId, appSecret, baseUrl, apiResource, secrets, database, … });
  * app.use(logto.routes);
- * app.get('/console', logto.session(), requireAuth(), showConsole);
+ * app.get('/console', logto.session(), authenticatedRoute(), showConsole);
  */
 export function createLogtoSession(options: LogtoSessionOptions): LogtoSession {
   const problems = sessionConfigurationProblems(options);

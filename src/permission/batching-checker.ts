@@ -1,3 +1,4 @@
+import { UpstreamUnavailable } from '../errors.ts';
 import type { DecisionTrace, PermissionChecker } from './checker.ts';
 import type { Breaker } from './circuit-breaker.ts';
 import type { DecisionEngine } from './decision-engine.ts';
@@ -40,8 +41,22 @@ export function createBatchingChecker(options: BatchingOptions): PermissionCheck
     setImmediate(flush);
   }
 
+  /**
+   * Whose time has run out in our own queue, or all but a tenth of it, is refused without an attempt: it would
+   * fail for want of time, and the breaker would take that for an outage of the PDP.
+   */
+  function refuseLate(): void {
+    const lateAt = performance.now() + deadlineMs / 10;
+    for (const [text, { deadlineAt, waiters }] of waiting) {
+      if (deadlineAt > lateAt) return;
+      waiting.delete(text);
+      for (const waiter of waiters) waiter.reject(waitedTooLong());
+    }
+  }
+
   function flush(): void {
     scheduled = false;
+    refuseLate();
     while (waiting.size > 0 && inFlight < maxInFlight) {
       inFlight += 1;
       send(nextBatch()).finally(landed);
@@ -129,6 +144,10 @@ export function createBatchingChecker(options: BatchingOptions): PermissionCheck
       }
     },
   };
+}
+
+function waitedTooLong(): UpstreamUnavailable {
+  return new UpstreamUnavailable('permit', 'too many questions wait', { logCode: 'permit_queue_timeout' });
 }
 
 function settle(batch: readonly Pending[], decisions: readonly boolean[]): void {

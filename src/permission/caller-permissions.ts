@@ -1,11 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { callerOf } from '../auth/principal.ts';
+import { callerOf, type Principal } from '../auth/principal.ts';
 import { InvalidInput } from '../errors.ts';
-import type { PermissionChecker } from './checker.ts';
+import type { PermissionChecker, Question } from './checker.ts';
+import type { ResourceOf } from './define-policy.ts';
 import { OBJECT_ID } from './path-param.ts';
 import type { PolicyInput } from './policy.ts';
 import { questionOf } from './question.ts';
+import { questionText } from './question-text.ts';
+import { createQuestionTurns } from './question-turns.ts';
 
 /** What the caller may do in the current tenant. */
 export type CallerPermissions = {
@@ -28,23 +31,50 @@ export const callerChecksSchema = z.object({
     .max(MAX_CHECKS),
 });
 
+/** How the guards of the application's routes ask, so that both answers say what the routes do. */
+export type CallerPlaces<R extends string = string> = {
+  /** Resources whose guards say `tenant: 'default'`: nobody who acts in an organization may do anything there. */
+  inDefaultTenant?: readonly R[];
+};
+
 /**
  * What a front end asks about its own user, for showing and hiding buttons; for the caller only: a `user` in
  * query or body is never read.
+ *
+ * A question with a key is about roles, not about the object: whether it exists, and in which tenant, is what
+ * the `load` of its route finds out.
  *
  * @example
  * router.get('/me/permissions', authenticatedRoute(), async (req, res) => res.json(await caller.list(req)));
  * router.post('/me/permissions/check', authenticatedRoute(), async (req, res) => res.json(await caller.check(req, req.body)));
  */
-export function createCallerPermissions(options: { policy: PolicyInput; checker: PermissionChecker }) {
-  const { policy, checker } = options;
-  const known = (resource: string, action: string) =>
-    Object.hasOwn(policy.resources, resource) && policy.resources[resource]?.actions.includes(action);
+export function createCallerPermissions<P extends PolicyInput>(options: {
+  policy: P;
+  checker: PermissionChecker;
+  /** For one list of checks; default 5 seconds. */
+  checksDeadlineMs?: number;
+}) {
+  const { policy, checker, checksDeadlineMs } = options;
+  const allowedOf = createQuestionTurns({
+    checker,
+    ...(checksDeadlineMs === undefined ? {} : { deadlineMs: checksDeadlineMs }),
+  });
+
+  /** Whether a role could allow it to this caller at all. */
+  function openTo({ organizationId }: Principal, { inDefaultTenant = [] }: CallerPlaces<ResourceOf<P>>) {
+    const closed = new Set<string>(organizationId === undefined ? [] : inDefaultTenant);
+    return (resource: string, action: string): boolean =>
+      Object.hasOwn(policy.resources, resource) &&
+      policy.resources[resource]?.actions.includes(action) === true &&
+      !closed.has(resource);
+  }
 
   return {
     /** Throws `UpstreamUnavailable` when the PDP cannot answer. */
-    async list(req: IncomingMessage): Promise<CallerPermissions> {
-      const { key: user, tenant } = callerOf(req);
+    async list(req: IncomingMessage, places: CallerPlaces<ResourceOf<P>> = {}): Promise<CallerPermissions> {
+      const principal = callerOf(req);
+      const { key: user, tenant } = principal;
+      const open = openTo(principal, places);
       const map = await checker.permissionsOf({ user, tenant });
       const resources: CallerPermissions['resources'] = {};
       for (const resource of Object.keys(policy.resources))
@@ -53,7 +83,7 @@ export function createCallerPermissions(options: { policy: PolicyInput; checker:
         if (entry.tenant?.key !== tenant) continue;
         for (const permission of entry.permissions) {
           const [resource = '', action = ''] = permission.split(':');
-          if (!known(resource, action)) continue;
+          if (!open(resource, action)) continue;
           const found = resources[resource] as CallerPermissions['resources'][string];
           if (!entry.resource) found.actions.push(action);
           else if (OBJECT_ID.test(entry.resource.key)) {
@@ -70,31 +100,44 @@ export function createCallerPermissions(options: { policy: PolicyInput; checker:
      * One boolean for each entry, in their order; what the policy does not know is `false`. Throws
      * `InvalidInput` for another shape and `UpstreamUnavailable` when the PDP cannot answer.
      */
-    async check(req: IncomingMessage, body: unknown): Promise<{ permittedList: boolean[] }> {
+    async check(
+      req: IncomingMessage,
+      body: unknown,
+      places: CallerPlaces<ResourceOf<P>> = {},
+    ): Promise<{ permittedList: boolean[] }> {
       const principal = callerOf(req);
-      const parsed = callerChecksSchema.safeParse(body);
-      if (!parsed.success) {
-        throw new InvalidInput(
-          parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
-        );
-      }
-      const checks = parsed.data.resourcesAndActions.map(({ action, resource }) => {
-        const [type = '', ...rest] = resource.split(':');
-        return { action, type, key: rest.length > 0 ? rest.join(':') : undefined };
-      });
-      const odd = checks.flatMap(({ key }, index) =>
-        key === undefined || OBJECT_ID.test(key)
-          ? []
-          : [{ path: `resourcesAndActions.${index}.resource`, message: 'is not "type" or "type:key"' }],
-      );
-      if (odd.length > 0) throw new InvalidInput(odd);
-      const answers = checks.map(async ({ action, type, key }) => {
-        if (!known(type, action)) return false;
+      const open = openTo(principal, places);
+      const questions = new Map<string, Question>();
+      const texts = checksOf(body).map(({ action, type, key }) => {
+        if (!open(type, action)) return undefined;
         const details = key === undefined ? {} : { key };
         const question = questionOf(principal, action, type, principal.tenant, details);
-        return (await checker.isAllowed(question)) === true;
+        const text = questionText(question);
+        questions.set(text, question);
+        return text;
       });
-      return { permittedList: await Promise.all(answers) };
+      const allowed = await allowedOf(principal.key, questions);
+      return { permittedList: texts.map((text) => text !== undefined && allowed.has(text)) };
     },
   };
+}
+
+function checksOf(body: unknown): { action: string; type: string; key: string | undefined }[] {
+  const parsed = callerChecksSchema.safeParse(body);
+  if (!parsed.success) {
+    throw new InvalidInput(
+      parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
+    );
+  }
+  const checks = parsed.data.resourcesAndActions.map(({ action, resource }) => {
+    const [type = '', ...rest] = resource.split(':');
+    return { action, type, key: rest.length > 0 ? rest.join(':') : undefined };
+  });
+  const odd = checks.flatMap(({ key }, index) =>
+    key === undefined || OBJECT_ID.test(key)
+      ? []
+      : [{ path: `resourcesAndActions.${index}.resource`, message: 'is not "type" or "type:key"' }],
+  );
+  if (odd.length > 0) throw new InvalidInput(odd);
+  return checks;
 }

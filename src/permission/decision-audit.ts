@@ -48,7 +48,7 @@ export function createDecisionAudit(options: { log: Logger; metrics?: Registry }
         describe(span, question, verdict, how);
         span.end();
       }
-      if (!log.isLevelEnabled('info')) return;
+      if (!log.isLevelEnabled(verdict === 'error' ? 'warn' : 'info')) return;
       const decision = {
         requestId: res.getHeader('X-Request-Id'),
         user: question.user.key,

@@ -14,7 +14,7 @@ export type DecisionCache = PermissionChecker & {
   readonly size: number;
 };
 
-type Entry = { allowed: boolean; user: string; tenant: string };
+type Entry = { allowed: boolean; user: string; tenant: string; fromMs: number };
 
 /**
  * Remembers decisions for `ttlMs`, and asks an equal question that is under way only once. Never remembers a
@@ -48,10 +48,16 @@ export function createDecisionCache(options: {
 
   function remember(key: string, question: Question, allowed: boolean): void {
     const { key: user } = question.user;
-    entries.set(key, { allowed, user, tenant: question.resource.tenant });
+    entries.set(key, { allowed, user, tenant: question.resource.tenant, fromMs: clock.now() });
     const keys = byUser.get(user);
     if (keys) keys.add(key);
     else byUser.set(user, new Set([key]));
+  }
+
+  function remembered(key: string): Entry | undefined {
+    const entry = entries.get(key);
+    // A clock that was set back makes the entry unusable, not immortal.
+    return entry && entry.fromMs <= clock.now() ? entry : undefined;
   }
 
   async function ask(key: string, question: Question, how: Parameters<PermissionChecker['isAllowed']>[1]) {
@@ -79,10 +85,10 @@ export function createDecisionCache(options: {
       if (suspended) return checker.isAllowed(question, how);
       const key = questionKey(question);
       if (how?.fresh) return ask(key, question, how);
-      if (!entries.has(key)) return askOnce(key, question, how);
+      if (!remembered(key)) return askOnce(key, question, how);
       await endOfTurn();
       // Looked up now: it may have been forgotten within this turn.
-      const known = entries.get(key);
+      const known = remembered(key);
       if (!known) return suspended ? checker.isAllowed(question, how) : askOnce(key, question, how);
       if (how?.trace) how.trace.cached = true;
       return known.allowed;

@@ -13,7 +13,7 @@ export type PathParam = { readonly parameter: string; read(req: Request): string
  * The reader throws `InvalidInput` (400) unless the value is one segment that matches {@link OBJECT_ID}.
  *
  * @example
- * requirePermission('view', 'reports', { key: pathParam('reportId') })
+ * requirePermission('view', 'reports', { key: pathParam('reportId'), load: (_req, id) => reports.find(id) })
  */
 export function pathParam(name: string): PathParam {
   return Object.freeze({

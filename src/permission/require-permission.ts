@@ -41,7 +41,8 @@ export type GuardOptions<P extends PolicyInput> = {
  *
  * @example
  * const requirePermission = createRequirePermission({ policy, checker, defaultTenant: 'default', log });
- * router.delete('/reports/:reportId', requirePermission('delete', 'reports', { key: pathParam('reportId') }), removeReport);
+ * const thisReport = { key: pathParam('reportId'), load: (_req, id) => reports.find(id) };
+ * router.delete('/reports/:reportId', requirePermission('delete', 'reports', thisReport), removeReport);
  */
 export function createRequirePermission<P extends PolicyInput>(
   options: GuardOptions<P>,

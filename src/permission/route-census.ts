@@ -51,7 +51,7 @@ export function assertGuarded(app: Express): void {
     throw new ConfigurationError(
       open.map(
         ({ method, path, steps }) =>
-          `${method} ${path} (${steps.join(', ')}) has no guard: add requirePermission, or publicRoute with the reason`,
+          `${method} ${path} (${steps.join(', ')}) has no guard: add requirePermission, authenticatedRoute for any caller, or publicRoute with the reason`,
       ),
     );
   };

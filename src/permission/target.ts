@@ -8,7 +8,10 @@ export type ProtectedObject = { id: string; tenant: string; ownerId?: string | n
 
 /** What a guarded route acts on; without a target it is the resource type in the caller's tenant. */
 export type Target = {
-  /** The object's key, from a path parameter. */
+  /**
+   * The object's key, from a path parameter. A key alone checks no tenant: a PDP does not compare an object's
+   * tenant with the question's, so that a role in the caller's tenant opens every object of the type. `load` does.
+   */
   key?: PathParam;
   /**
    * Loads the object once; {@link loadedOf} hands it to the handler. Its tenant, owner and the attributes that

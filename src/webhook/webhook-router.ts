@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { MethodNotAllowed, WebhookRejected } from '../errors.ts';
 import { parseDelivery, type SignedDelivery } from './delivery.ts';
-import { readRawBody, requirePlainJson } from './raw-body.ts';
+import { type BodyRoom, leaveUnread, readRawBody, requirePlainJson } from './raw-body.ts';
 import { claimedSignatureOf, createSignatureCheck } from './signature.ts';
 import { createWebhookMetrics, outcomeOf } from './webhook-metrics.ts';
 
@@ -20,6 +20,8 @@ export type WebhookRouterOptions = {
   metrics?: Registry | undefined;
   /** Default 1 MB: lists of members reach some 470 KB. */
   limitBytes?: number;
+  /** For all bodies that are being read at one moment, signed or not; default 64 MB. */
+  roomBytes?: number;
   /** Default 10 seconds, after which Logto itself gives up. */
   bodyTimeoutMs?: number;
 };
@@ -30,7 +32,8 @@ export type WebhookRouterOptions = {
  *
  * Answers 200 for whatever is stored, duplicates and what it cannot make sense of included; 401 for a signature
  * that is missing or wrong, without saying which; 400 for what is stale or not JSON; 405, 408, 413 and 415; and
- * 503 when the database is away, never a 4xx then, so that a sender that repeats may repeat.
+ * 503 when the database is away or the bodies under way have no more room, never a 4xx then, so that a sender that
+ * repeats may repeat.
  *
  * @throws ConfigurationError when there is no signing key.
  * @see https://docs.logto.io/developers/webhooks
@@ -40,14 +43,19 @@ export type WebhookRouterOptions = {
  */
 export function createWebhookRouter(options: WebhookRouterOptions): Router {
   const { inbox, clock, log, maxAgeSeconds, limitBytes = 1_048_576, bodyTimeoutMs = 10_000 } = options;
+  const room: BodyRoom = { bytes: options.roomBytes ?? 64 * 1_048_576 };
   const verifySignature = createSignatureCheck(options.signingKeys);
   const count = createWebhookMetrics(options.metrics);
 
   async function receive(req: Request, res: Response): Promise<string> {
     requirePlainJson(req);
-    const rawBody = await readRawBody(req, res, { limitBytes, timeoutMs: bodyTimeoutMs });
     const claimed = claimedSignatureOf(req);
-    if (!claimed || !verifySignature(rawBody, claimed)) throw new WebhookRejected('no good signature');
+    if (!claimed) {
+      leaveUnread(req, res);
+      throw new WebhookRejected('no signature');
+    }
+    const rawBody = await readRawBody(req, res, { limitBytes, timeoutMs: bodyTimeoutMs, room });
+    if (!verifySignature(rawBody, claimed)) throw new WebhookRejected('no good signature');
     const delivery = parseDelivery(rawBody, { maxAgeSeconds, nowMs: clock.now() });
     const receipt = await inbox.receive(delivery);
     if (receipt === 'dead')

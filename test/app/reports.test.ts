@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
 import { observeHandlers } from '../../src/index.ts';
 import { type AppStack, startAppStack } from '../support/app-stack.ts';
 
+const logged: Record<string, unknown>[] = [];
+const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
 let stack: AppStack;
 const ran: string[] = [];
 beforeAll(async () => {
-  stack = await startAppStack();
+  stack = await startAppStack({ log });
   observeHandlers(stack.app, (handler) => ran.push(handler));
 });
 afterAll(() => stack.close());
@@ -70,6 +73,27 @@ describe('reports', () => {
     });
     expect((await stack.call('bob', 'POST', `/api/reports/${id}/publish`)).body.status).toBe('published');
     expect((await stack.call('alice', 'DELETE', `/api/reports/${id}`)).status).toBe(204);
+  });
+
+  it('are as long as they may be in any script, however it is written, and no longer', async () => {
+    const long = '\u6f22'.repeat(50_000);
+    const escaped = (value: unknown) => JSON.stringify(value).replaceAll('\u6f22', '\\u6f22');
+    const { status, body } = await stack.call('bob', 'POST', '/api/reports', { ...input, body: long });
+    expect([status, body.body?.length]).toEqual([201, 50_000]);
+    const written = await stack.call(
+      'bob',
+      'POST',
+      '/api/reports',
+      escaped({ title: long.slice(0, 200), body: long }),
+    );
+    expect([written.status, written.body.body]).toEqual([201, long]);
+    const path = `/api/reports/${body.id}`;
+    const edited = await stack.call('bob', 'PATCH', path, escaped({ body: long }));
+    expect([edited.status, edited.body.body?.length]).toEqual([200, 50_000]);
+    expect((await stack.call('bob', 'PATCH', path, { body: `${long}x` })).status).toBe(400);
+    const tooLarge = { ...input, body: ' '.repeat(310_000) };
+    expect((await stack.call('bob', 'POST', '/api/reports', tooLarge)).status).toBe(413);
+    expect((await stack.call('bob', 'PATCH', path, tooLarge)).status).toBe(413);
   });
 
   it('are closed to whoever is nobody, and the handler does not run', async () => {
@@ -199,6 +223,20 @@ describe('bad input is refused with the list of problems, and nothing is stored'
   ])('GET %s', async (path, where) => {
     const answer = await stack.call('alice', 'GET', path);
     expect([answer.status, answer.body.errors?.[0]?.path]).toEqual([400, where]);
+  });
+
+  it('names of fields that nobody knows go back to the caller and into no log', async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`hunter${n}`, n]));
+    logged.length = 0;
+    const answer = await stack.call('alice', 'POST', '/api/reports', { ...input, ...unknown });
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toHaveLength(21);
+    expect(answer.body.errors[0]).toEqual({ path: 'hunter0', message: 'is not a known field' });
+    expect(answer.body.errors[20]).toEqual({ path: '', message: 'and 10 more' });
+    expect(logged.find(({ code }) => code === 'invalid_input')).toMatchObject({
+      msg: 'is not a known field; and 10 more',
+    });
+    expect(JSON.stringify(logged)).not.toContain('hunter');
   });
 
   it('a cursor may be of any day that Postgres knows', async () => {

@@ -42,6 +42,39 @@ describe('what the caller is told about the caller', () => {
     expect(answer.body).toEqual({ permittedList: [true, false, false] });
     expect((await stack.call(undefined, 'POST', '/api/me/permissions/check', asked)).status).toBe(401);
   });
+
+  it('nothing of the operations in an organization, as their routes are closed there', async () => {
+    const asked = { resourcesAndActions: [{ resource: 'operations', action: 'view' }] };
+    for (const [who, status] of [
+      ['alice', 200],
+      ['alice@acme', 403],
+    ] as const) {
+      expect((await stack.call(who, 'GET', '/api/admin/drift')).status).toBe(status);
+      const checked = await stack.call(who, 'POST', '/api/me/permissions/check', asked);
+      expect(checked.body).toEqual({ permittedList: [status === 200] });
+      const { body } = await stack.call(who, 'GET', '/api/me/permissions');
+      expect(body.roles).toEqual(['admin']);
+      expect(body.resources.operations.actions.includes('view')).toBe(status === 200);
+    }
+  });
+});
+
+describe('a wrong method', () => {
+  it.each([
+    ['POST', '/logto/sign-in', 'GET'],
+    ['HEAD', '/logto/sign-in', 'GET'],
+    ['OPTIONS', '/logto/sign-in-callback', 'GET'],
+    ['GET', '/logto/sign-out', 'POST'],
+    ['POST', '/livez', 'GET, HEAD'],
+    ['PUT', '/api/webhooks/logto', 'POST'],
+  ])('%s %s: only %s', async (method, path, allow) => {
+    const answer = await stack.call(undefined, method, path);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+  });
+
+  it('is no method where HEAD is answered as GET is', async () => {
+    expect((await stack.call(undefined, 'HEAD', '/livez')).status).toBe(200);
+  });
 });
 
 describe('members', () => {

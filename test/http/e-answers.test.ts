@@ -144,6 +144,10 @@ describe('e-leakage', () => {
     expectProblem(answer, 400, 'invalid_input');
     expect(JSON.parse(answer.body).errors).toEqual([{ path: 'body', message: 'is no JSON object or list' }]);
     expect(answer.body).not.toContain('hunter2');
+    // JSON.parse quotes what it could not read.
+    const lines = app.logged.filter((entry) => entry.requestId === answer.headers['x-request-id']);
+    expect(lines[0]).toMatchObject({ msg: 'is no JSON object or list', cause: ['SyntaxError'] });
+    expect(JSON.stringify(lines)).not.toContain('hunter2');
   });
 
   it('e-22 a path that cannot be decoded', async () => {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createBearerAuth } from '../../src/auth/bearer-auth.ts';
 import { bearerTokenOf } from '../../src/auth/bearer-grammar.ts';
 import type { Database } from '../../src/database/database.ts';
+import { UpstreamUnavailable } from '../../src/errors.ts';
 import { addressKeyOf } from '../../src/http/address-key.ts';
 import { createRateLimits, type RateLimits, type RateLimitsOptions } from '../../src/http/rate-limits.ts';
 import { rateLimitMigrations } from '../../src/http/rate-share.ts';
@@ -41,6 +42,9 @@ async function startLimited(options: Partial<RateLimitsOptions> = {}, trustProxy
     routes(express) {
       express.use(limits.perAddress());
       express.post('/api/webhooks/logto', (_req, res) => void res.json({}));
+      express.post('/outage', () => {
+        throw new UpstreamUnavailable('logto', 'key set');
+      });
       express.get(
         '/me',
         createBearerAuth(harness.verifier)(),
@@ -108,6 +112,13 @@ describe('e-rate limit', () => {
     for (const sub of ['a', 'b', 'c', 'd'])
       expect(await statuses(2, () => ask(bearer(sub)))).toEqual([200, 200]);
     expect((await ask()).status).toBe(401);
+  });
+
+  it('an outage of ours uses up nothing', async () => {
+    nextWindow();
+    const { ask } = await startLimited();
+    expect(await statuses(LIMIT + 1, () => ask([], '/outage'))).toEqual(Array(LIMIT + 1).fill(503));
+    expect(await statuses(LIMIT + 1, () => ask())).toEqual([...Array(LIMIT).fill(401), 429]);
   });
 
   it('a caller who is known is not locked out by a flood from the same address', async () => {

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { pino } from 'pino';
+import { createBatchingChecker } from '../../src/permission/batching-checker.ts';
 import type { DecisionTrace } from '../../src/permission/checker.ts';
+import { createBreaker } from '../../src/permission/circuit-breaker.ts';
 import { type Checker, createChecker } from '../../src/permit/create-checker.ts';
 import { createDecisionEngine } from '../../src/permit/decisions.ts';
 import { type ScriptedPdp, startScriptedPdp } from '../support/permission-pdp.ts';
@@ -130,6 +132,35 @@ describe('micro-batches', () => {
     );
     expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
     expect(waitedMs()).toBeLessThan(1100);
+  });
+});
+
+describe('a question whose time has run out before its turn', () => {
+  it.each([
+    ['alone', 1],
+    ['among others', 3],
+  ])('%s is refused without an attempt, and is no outage of the PDP', async (_name, count) => {
+    const engine = createDecisionEngine({ pdpUrl: pdp.url, apiKey: 'key', timeoutMs: 500 });
+    const counts = (failure: unknown) => ['outage', 'answer'].includes(engine.kindOf(failure));
+    const breaker = createBreaker({ counts, failures: 1 });
+    const hurried = createBatchingChecker({ engine, breaker, deadlineMs: 20 });
+    const waitedMs = startStopwatch();
+    const asked = Array.from({ length: count }, (_, n) => hurried.isAllowed(question(`u${n}`)));
+    // As when the process is so busy that the queue does not move.
+    while (waitedMs() <= 20);
+    for (const outcome of await Promise.allSettled(asked)) {
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { status: 503, logCode: 'permit_queue_timeout' },
+      });
+    }
+    expect(pdp.calls).toEqual([]);
+    expect(breaker.state()).toBe('closed');
+
+    const patient = createBatchingChecker({ engine, breaker });
+    const answers = Array.from({ length: count }, () => patient.isAllowed(question('u1')));
+    expect(await Promise.all(answers)).toEqual(Array(count).fill(true));
+    await engine.close();
   });
 });
 

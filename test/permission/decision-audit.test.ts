@@ -13,9 +13,9 @@ const question = {
   resource: { type: 'reports', key: 'r1', tenant: 'acme' },
 };
 
-function written(redact: string[] = []) {
+function written(redact: string[] = [], level = 'info') {
   const lines: Record<string, unknown>[] = [];
-  const log = pino({ redact }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const log = pino({ level, redact }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   return { log, lines };
 }
 
@@ -53,6 +53,15 @@ describe('the audit line of a decision', () => {
     const failure = new UpstreamUnavailable('permit', 'no', { logCode: 'permit_timeout' });
     audit.end(audit.begin(principal('alice'), question, res), 'error', failure);
     expect(lines[0]).toMatchObject({ level: 40, decision: { verdict: 'error', logCode: 'permit_timeout' } });
+  });
+
+  it('is told at the level of warnings when there was no decision, and only then', () => {
+    const { log, lines } = written([], 'warn');
+    const audit = createDecisionAudit({ log });
+    audit.end(audit.begin(principal('alice'), question, res), 'deny');
+    expect(lines).toEqual([]);
+    audit.end(audit.begin(principal('alice'), question, res), 'error', new Error('odd'));
+    expect(lines).toMatchObject([{ level: 40, decision: { verdict: 'error' } }]);
   });
 
   it('can be redacted', () => {

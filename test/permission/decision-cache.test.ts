@@ -52,6 +52,21 @@ describe('b11 the decision cache', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('takes no answer from a time that has not come yet: a clock that was set back makes none immortal', async () => {
+    const { cache, asked, pass, answers } = cached();
+    expect(await cache.isAllowed(question())).toBe(true);
+    pass(-900);
+    answers(() => false);
+    expect(await cache.isAllowed(question())).toBe(false);
+    expect(asked).toHaveLength(2);
+    pass(4_999);
+    expect(await cache.isAllowed(question())).toBe(false);
+    expect(asked).toHaveLength(2);
+    pass(2);
+    expect(await cache.isAllowed(question())).toBe(false);
+    expect(asked).toHaveLength(3);
+  });
+
   it.each<[string, Question, Question]>([
     ['b11-1 key parts that join alike', question('a', 'b|c'), question('a|b', 'c')],
     ['b11-2 the user', question('alice'), question('bob')],

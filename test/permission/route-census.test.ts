@@ -118,6 +118,13 @@ describe('the route census', () => {
     ]);
   });
 
+  it('names the three ways to mend it', () => {
+    const [problem] = problemsOf(watched((root) => root.get('/a', ok)));
+    for (const way of ['requirePermission', 'authenticatedRoute', 'publicRoute'])
+      expect(problem).toContain(way);
+    expect(problemsOf(watched((root) => root.get('/a', authenticatedRoute(), ok)))).toEqual([]);
+  });
+
   it('takes a guard that is mounted in front for the routes below it, and only those', () => {
     const app = watched((root) => {
       root.use('/admin', view());

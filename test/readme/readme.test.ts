@@ -207,6 +207,7 @@ describe('every snippet of the pages', () => {
       expect(await statusOf('carol', 'GET', '/notes')).toBe(200);
       expect(await statusOf('carol', 'PUT', '/notes/1')).toBe(403);
       expect(await statusOf('bob', 'PUT', '/notes/1')).toBe(204);
+      expect(await statusOf('bob', 'PUT', '/notes/2')).toBe(403);
       expect((await fetch(`${url}/notes`)).status).toBe(401);
     } finally {
       const closed = child.exitCode === null ? once(child, 'close') : undefined;

@@ -1,9 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConfigurationError } from '../../src/errors.ts';
 import { createWebhookRouter } from '../../src/webhook/webhook-router.ts';
+import { openSocket } from '../support/http-raw.ts';
 import { openInbox } from '../support/inbox-desk.ts';
+import { until } from '../support/until.ts';
 import { deliver, sendRaw, sign, signingKey, startReceiver } from '../support/webhook-client.ts';
 
 let world: Awaited<ReturnType<typeof openInbox>>;
@@ -180,6 +182,53 @@ describe('signature: 24', () => {
     }
     expect(await rows()).toBe(0);
     expect((await deliver(port, body)).status).toBe(200);
+  });
+});
+
+describe('a body that nobody has signed', () => {
+  const waiting: [string, string][] = [['Content-Length', '100000']];
+
+  it('is not waited for: 401 at once, and the connection ends', async () => {
+    const answer = await deliver(port, '', { signature: null, headers: waiting });
+    expect(answer).toMatchObject({ status: 401, headers: { connection: 'close' } });
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'webhook_rejected' });
+    expect((await deliver(port, '', { signature: sign('x'), headers: waiting })).status).toBe(408);
+  });
+});
+
+describe('room for bodies', () => {
+  let narrow: Awaited<ReturnType<typeof startReceiver>>;
+  const startNarrow = async (bounds: { roomBytes: number; limitBytes?: number }) => {
+    const { inbox, clock } = world;
+    narrow = await startReceiver({ inbox, clock, ...bounds });
+  };
+  afterEach(() => narrow.close());
+
+  it('is shared: what does not fit beside the others is 503, and fits when they have gone', async () => {
+    await startNarrow({ roomBytes: 2_000 });
+    const statusOf = () => deliver(narrow.port, registration()).then(({ status }) => status);
+    expect(await statusOf()).toBe(200);
+
+    const other = await openSocket(narrow.port);
+    const head = ['POST /api/webhooks/logto HTTP/1.1', 'Host: x', 'Content-Type: application/json'];
+    const signed = [`logto-signature-sha-256: ${sign('x')}`, 'Content-Length: 3000'];
+    other.write(`${[...head, ...signed].join('\r\n')}\r\n\r\n${'x'.repeat(1_900)}`);
+    await until(async () => (await statusOf()) === 503, 4_000);
+    const answer = await deliver(narrow.port, registration());
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1', connection: 'close' } });
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'overloaded' });
+
+    other.destroy();
+    await until(async () => (await statusOf()) === 200, 4_000);
+  });
+
+  it('is given back by bodies that were too large, wrongly signed or good', async () => {
+    await startNarrow({ roomBytes: 5_000, limitBytes: 1_000 });
+    for (let count = 0; count < 6; count += 1) {
+      expect((await deliver(narrow.port, 'x'.repeat(2_000), { chunked: true })).status).toBe(413);
+      expect((await deliver(narrow.port, 'x'.repeat(900), { signature: '0'.repeat(64) })).status).toBe(401);
+      expect((await deliver(narrow.port, registration())).status).toBe(200);
+    }
   });
 });
 

@@ -7,8 +7,13 @@ const text = (longest: number) =>
     .max(longest)
     .refine((value) => !value.includes('\0'), 'must not contain the character U+0000')
     .refine((value) => value.isWellFormed(), 'must not contain half a surrogate pair');
-const title = text(200).refine((value) => value.trim() !== '', 'must not be blank');
-const body = text(50_000);
+const TITLE_LENGTH = 200;
+const BODY_LENGTH = 50_000;
+const title = text(TITLE_LENGTH).refine((value) => value.trim() !== '', 'must not be blank');
+const body = text(BODY_LENGTH);
+
+/** JSON may write every character in six bytes (`\u6f22`); the rest is for names, braces and white space. */
+export const REPORT_BYTES = 6 * (TITLE_LENGTH + BODY_LENGTH) + 1_024;
 
 /** Whatever else is sent is refused: status, owner and tenant are never the caller's to say. */
 export const reportInput = z.strictObject({ title, body });

@@ -24,6 +24,9 @@ const me = z.object({
   expiresAt: z.iso.datetime(),
 });
 
+/** As the routes under `/api/admin` ask. */
+const places = { inDefaultTenant: ['operations'] } as const;
+
 /** About the caller alone: a `user` in query or body is never read. */
 export function meRoutes({ gate, authenticated }: AppParts): Router {
   const { callerPermissions } = gate;
@@ -49,10 +52,10 @@ export function meRoutes({ gate, authenticated }: AppParts): Router {
     } satisfies z.output<typeof me>);
   };
   const listPermissions: RequestHandler = async (req, res) => {
-    res.json(await callerPermissions.list(req));
+    res.json(await callerPermissions.list(req, places));
   };
   const checkPermissions: RequestHandler = async (req, res) => {
-    res.json(await callerPermissions.check(req, req.body));
+    res.json(await callerPermissions.check(req, req.body, places));
   };
 
   router.get('/me', ...authenticated, authenticatedRoute('about the caller alone'), showMe);
@@ -80,6 +83,7 @@ export const meDocuments: Record<string, RouteDocument> = {
   'GET /api/me/permissions': { summary: 'What the caller may do in the current tenant, by resource' },
   'POST /api/me/permissions/check': {
     summary: 'Many yes-or-no questions about the caller at once',
+    description: 'A question with a key is about roles: `true` does not say that the object exists.',
     body: callerChecksSchema,
     responses: {
       200: {

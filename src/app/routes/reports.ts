@@ -16,6 +16,7 @@ import { parseInput } from '../parse-input.ts';
 import type { ReportPayload } from '../reports/report-errands.ts';
 import {
   pageQuery,
+  REPORT_BYTES,
   type Report,
   report,
   reportChange,
@@ -27,6 +28,7 @@ import {
 export function reportRoutes({ gate, reports, authenticated }: AppParts): Router {
   const { outbox, requirePermission, requirePermittedScope } = gate;
   const router = Router({ caseSensitive: true, strict: true });
+  const reportBody = jsonBody({ limitBytes: REPORT_BYTES });
   const thisReport: Target = { key: pathParam('reportId'), load: (_req, id) => reports.find(id) };
 
   const listReports: RequestHandler = async (req, res) => {
@@ -73,7 +75,7 @@ export function reportRoutes({ gate, reports, authenticated }: AppParts): Router
   };
 
   router.get('/reports', ...authenticated, requirePermittedScope('view', 'reports'), listReports);
-  router.post('/reports', ...authenticated, requirePermission('create', 'reports'), jsonBody(), createReport);
+  router.post('/reports', ...authenticated, requirePermission('create', 'reports'), reportBody, createReport);
   router.get(
     '/reports/:reportId',
     ...authenticated,
@@ -84,7 +86,7 @@ export function reportRoutes({ gate, reports, authenticated }: AppParts): Router
     '/reports/:reportId',
     ...authenticated,
     requirePermission('edit', 'reports', thisReport),
-    jsonBody(),
+    reportBody,
     editReport,
   );
   router.delete(
