@@ -21,7 +21,7 @@ export function usableOptions<P extends PolicyInput>(options: GateOptions<P>): U
   const roles = roleKeysOf(policy);
   if (permit.readOnly !== true && !roles.includes(defaultRole)) {
     throw new ConfigurationError([
-      `permit.defaultRole "${defaultRole}" is no role of the policy (${roles.join(', ')}): whoever registers could be given none. Example: defaultRole: '${roles[0] ?? DEFAULT_ROLE}'`,
+      `permit.defaultRole "${defaultRole}" is no role of the policy (${roles.join(', ') || 'it has none'}): whoever registers could be given none. Example: defaultRole: '${roles[0] ?? DEFAULT_ROLE}'`,
     ]);
   }
   return {

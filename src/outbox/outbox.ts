@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { Database, Queryable } from '../database/database.ts';
-import { ProblemError, UpstreamUnavailable } from '../errors.ts';
 import type { Queue } from '../inbox/queue.ts';
 import { createErrandRows, type Errand, type IfInterrupted } from './errand-rows.ts';
 import { createErrandWorker, type OutboxHandler } from './errand-worker.ts';
 import { claimKey, type Once } from './idempotency.ts';
+import { inTime, notNow, passRefusal } from './in-time.ts';
+import { gaugeOpenErrands } from './outbox-metrics.ts';
 
 export type PerformOptions<Payload, Answer> = {
   /** Writes our side, invisible as yet, and says what to do at the other and what to answer afterwards. */
@@ -98,19 +99,7 @@ export function createOutbox(options: {
   let sweeping = false;
   let started = false;
 
-  if (options.metrics) {
-    new Gauge({
-      name: 'elp_outbox_open',
-      help: 'Writes that span database and Permit and are not settled',
-      registers: [options.metrics],
-      async collect() {
-        await rows.counts().then(
-          (c) => this.set(c.open),
-          () => undefined,
-        );
-      },
-    });
-  }
+  if (options.metrics) gaugeOpenErrands(options.metrics, rows.counts);
 
   /** Waits for an errand that another request or the worker has in hand; takes it up when nobody has. */
   async function settled(id: string, deadlineMs: number): Promise<Errand> {
@@ -234,30 +223,3 @@ class Repeated extends Error {
 
 /** Somebody is at an errand of the same topic; nothing may be stored before it has ended. */
 class Occupied extends Error {}
-
-const notNow = () =>
-  new UpstreamUnavailable('permit', 'not settled in time', {
-    logCode: 'outbox_pending',
-    retryAfterSeconds: 2,
-  });
-
-/** Whether it ended in time; what goes on afterwards is its worker's. @throws what it rejects with in time. */
-async function inTime(work: Promise<void>, giveUpAt: number): Promise<boolean> {
-  const ended = new AbortController();
-  const deadline = delay(Math.max(0, giveUpAt - performance.now()), false, {
-    ref: false,
-    signal: ended.signal,
-  });
-  const done = work.then(() => true, passRefusal);
-  return Promise.race([done, deadline]).finally(() => ended.abort());
-}
-
-/** A refusal is the caller's answer; everything else is an outage, whatever it was. */
-function passRefusal(error: unknown): never {
-  if (error instanceof ProblemError) throw error;
-  throw new UpstreamUnavailable('permit', 'not settled', {
-    cause: error,
-    logCode: 'outbox_pending',
-    retryAfterSeconds: 2,
-  });
-}

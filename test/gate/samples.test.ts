@@ -13,7 +13,10 @@ it.each(['docs/auth.md', 'docs/sessions.md', 'docs/permission.md'])(
     const gate = createGate({
       logto: { endpoint: 'http://127.0.0.1:1', apiResource: 'http://localhost:3000/api' },
       permit: { apiKey: 'key', pdpUrl: 'http://127.0.0.1:1', apiUrl: 'http://127.0.0.1:1' },
-      policy: definePolicy({ resources: { reports: { actions: ['view'] } }, roles: {} }),
+      policy: definePolicy({
+        resources: { reports: { actions: ['view'] } },
+        roles: { viewer: ['reports:view'] },
+      }),
       database: {},
       log: pino({ level: 'silent' }),
     });
