@@ -110,6 +110,14 @@ export function createSessionRows(options: {
       );
     },
 
+    /** The session of one sign-in, whatever id it goes by now. */
+    async removeRenamed({ sub, startedAtMs }: StoredSession): Promise<void> {
+      await database.query(`DELETE FROM elp.session WHERE sub = $1 AND started_at = $2`, [
+        sub,
+        new Date(startedAtMs),
+      ]);
+    },
+
     /**
      * @param startedBefore later ones go on; by default none does.
      * @returns how many were ended.
