@@ -16,4 +16,11 @@ export const revocationMigrations: Migration[] = [
       create index revocation_changed_at on elp.revocation (changed_at);
     `,
   },
+  {
+    id: 'revocation-002',
+    sql: `
+      alter table elp.revocation add column state_at timestamptz not null default '-infinity';
+      update elp.revocation set state_at = revoked_at;
+    `,
+  },
 ];

@@ -13,17 +13,25 @@ export type Revocation = { sub: string; at: Date; state: SubjectState; version: 
 
 type Row = { sub: string; revoked_at: Date; state: SubjectState; version: string };
 
+/** Who names no state says nothing of it: any state that was ever said counts for more. */
 const PUT = `
   with put as (
-    insert into elp.revocation as r (sub, revoked_at, state) values ($1, $2, $3)
+    insert into elp.revocation as r (sub, revoked_at, state, state_at)
+    values ($1, $2, coalesce($3, 'active'), case when $3::text is null then '-infinity' else $2::timestamptz end)
     on conflict (sub) do update set
       revoked_at = greatest(r.revoked_at, excluded.revoked_at),
-      state = case when excluded.revoked_at >= r.revoked_at then excluded.state else r.state end,
+      state = case when excluded.state_at >= r.state_at then excluded.state else r.state end,
+      state_at = greatest(r.state_at, excluded.state_at),
       changed_at = clock_timestamp(),
       version = default
+    where excluded.revoked_at > r.revoked_at
+      or excluded.state_at > r.state_at
+      or (excluded.state_at = r.state_at and excluded.state <> r.state)
     returning sub, revoked_at, state, version
   )
   select put.*, pg_notify('${REVOCATION_CHANNEL}', put.sub) from put`;
+
+const PRESENT = `select sub, revoked_at, state, version from elp.revocation where sub = $1`;
 
 /** With the database's own time, for the stamps of the rows are its too; one row at least. */
 const CHANGED = `
@@ -35,9 +43,11 @@ export type RevocationStore = ReturnType<typeof createRevocationStore>;
 
 export function createRevocationStore({ database, clock }: { database: Database; clock: Clock }) {
   return {
-    async put(sub: string, at: Date, state: SubjectState): Promise<Revocation> {
-      const { rows } = await database.query<Row>(PUT, [sub, at, state]);
-      return revocationOf(rows[0] as Row);
+    /** @returns the subject's row as it stands; a call that changes nothing leaves its version alone. */
+    async put(sub: string, at: Date, state?: SubjectState): Promise<Revocation[]> {
+      const { rows: changed } = await database.query<Row>(PUT, [sub, at, state ?? null]);
+      const rows = changed.length > 0 ? changed : (await database.query<Row>(PRESENT, [sub])).rows;
+      return rows.map(revocationOf);
     },
 
     /** Rows changed since the read before this one, whose `readAt` is given; all of them the first time. */

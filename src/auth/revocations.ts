@@ -8,6 +8,8 @@ import { createRevocationWatch } from './revocation-watch.ts';
 
 /** `iat` is whole seconds and clocks differ: a token issued this much after the revocation is refused too. */
 const MARGIN_SECONDS = 5;
+/** The last second whose tokens, and sessions, a revocation at that time refuses. */
+export const lastRefusedSecond = (at: Date) => Math.ceil(at.getTime() / 1_000) + MARGIN_SECONDS;
 /** Knowledge older than this cannot tell a revoked token from a good one. */
 const STALE_AFTER_MS = 5_000;
 
@@ -17,7 +19,8 @@ export type RevocationListener = (sub: string, at: Date, state: SubjectState) =>
 export type Revocations = {
   /**
    * Refuses every token of `sub` that was issued up to `at`, and while `state` is `suspended` or `deleted` every
-   * token whatever its age. `active` ends a suspension and still refuses the old tokens.
+   * token whatever its age. `active` ends a suspension and still refuses the old tokens; without a state the
+   * present one stays.
    *
    * @throws {UpstreamUnavailable} `database`; then nothing is revoked yet: try again.
    */
@@ -29,7 +32,7 @@ export type Revocations = {
    * @throws {UpstreamUnavailable} `revocation`, when what is known is older than five seconds.
    */
   check(principal: Pick<Principal, 'sub' | 'actor' | 'issuedAt'>): void;
-  /** Called on every instance, once a change. Returns the function that ends it. */
+  /** Called on every instance, once a change; a repetition is none. Returns the function that ends it. */
   onRevoked(listener: RevocationListener): () => void;
   /** Loads the state and keeps it fresh; a database that is down does not fail the start, `check` does. */
   start(): Promise<void>;
@@ -83,15 +86,14 @@ export function createRevocations({
     const revocation = known.get(sub);
     if (!revocation) return;
     if (revocation.state !== 'active') throw new InvalidToken(`subject is ${revocation.state}`);
-    if (issuedAtSeconds <= Math.ceil(revocation.at.getTime() / 1_000) + MARGIN_SECONDS) {
+    if (issuedAtSeconds <= lastRefusedSecond(revocation.at)) {
       throw new InvalidToken('token was issued before its subject was revoked');
     }
   }
 
   return {
-    async revokeSubject(sub, at, state = 'active') {
-      const revocation = await store.put(sub, at, state);
-      learn([revocation]);
+    async revokeSubject(sub, at, state) {
+      learn(await store.put(sub, at, state));
       log.info({ sub, at, state }, 'subject revoked');
     },
     check(principal) {

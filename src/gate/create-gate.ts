@@ -69,7 +69,10 @@ export type Gate<P extends PolicyInput> = PermittedScopes<P> & {
   inbox: Inbox;
   sync: Sync;
   explainer: Explainer;
-  /** Refuses a person's tokens and sessions from `at` on. */
+  /**
+   * Refuses a person's tokens and sessions of up to `at`, and all of them while `state` is `suspended` or `deleted`.
+   * Only `active` lifts such a state; without one it stays as it is.
+   */
   revokeSubject: Revocations['revokeSubject'];
   /** Ends every browser session of a person. */
   endSessionsOf(sub: string): Promise<number>;

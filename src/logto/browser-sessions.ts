@@ -121,7 +121,13 @@ export function createBrowserSessions(options: {
       );
     },
 
-    end,
+    /** Ends the session, also when a switch of organization gives it a new id at this very moment. */
+    async signOut(req: Request, res: Response): Promise<void> {
+      const { sessionID, session } = await attach(req, res);
+      const { stored } = session as LoadedSession;
+      if (stored && !(await rows.remove(sessionID))) await rows.removeRenamed(stored);
+      await end(req, res);
+    },
 
     /**
      * Ends a session that is over. One that was ended elsewhere leaves the cookie alone: another tab may have given

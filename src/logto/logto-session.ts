@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Router } from 'express';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { KeySet } from '../auth/key-set.ts';
-import type { Revocations } from '../auth/revocations.ts';
+import { lastRefusedSecond, type Revocations } from '../auth/revocations.ts';
 import type { Verifier } from '../auth/verifier.ts';
 import { SUPPORTED_ALGORITHMS } from '../auth/verifier-options.ts';
 import type { Clock } from '../clock.ts';
@@ -50,7 +50,7 @@ export type LogtoSessionOptions = SessionConfiguration & {
   verifier: Pick<Verifier, 'verify'>;
   /** The tenant's keys: ID tokens and logout tokens are signed by them too. */
   keySet: Pick<KeySet, 'candidatesFor'>;
-  revocations: Pick<Revocations, 'onRevoked'>;
+  revocations: Pick<Revocations, 'check' | 'onRevoked'>;
   clock: Clock;
   log: Logger;
   metrics?: Registry;
@@ -138,7 +138,8 @@ export function createLogtoSession(options: LogtoSessionOptions): LogtoSession {
     checkIdToken: async (token) => void (await verifyTenantJwt(token, {})),
     clock,
   });
-  const principals = createSessionPrincipals({ rows, underLease, source, verifier, log, count });
+  const { revocations } = options;
+  const principals = createSessionPrincipals({ rows, underLease, source, verifier, revocations, log, count });
   const config = { endpoint, appId, appSecret, baseUrl, scopes, resources: [apiResource] };
   const common = { config, discover, sessions, timeoutMs, log, count };
   const routes = createSessionRouter(
@@ -160,11 +161,12 @@ export function createLogtoSession(options: LogtoSessionOptions): LogtoSession {
     routes,
     session: createSessionStep({ origin: baseUrl, sessions, principals, verifier }),
     knownCallerOf: sessions.known.callerOf,
-    endSessionsOf: rows.removeOf,
+    endSessionsOf: (sub) => rows.removeOf(sub),
     async start() {
-      unsubscribe ??= options.revocations.onRevoked((sub) => {
-        // Should this fail, the verifier refuses the person's tokens all the same.
-        const ended = rows.removeOf(sub).then((found) => count('ended_by_revocation', found));
+      unsubscribe ??= revocations.onRevoked((sub, at, state) => {
+        const startedBefore = state === 'active' ? new Date((lastRefusedSecond(at) + 1) * 1_000) : undefined;
+        // Should this fail, a session is asked at its next request when it began.
+        const ended = rows.removeOf(sub, startedBefore).then((found) => count('ended_by_revocation', found));
         void orLog(ended, 'ending sessions of a revoked subject');
       });
       timer ??= setInterval(

@@ -13,8 +13,9 @@ const bodySchema = z.strictObject({
 });
 
 /**
- * Switches the organization that the session acts in, `null` for none. Nothing changes unless Logto gives a
- * token for it and that token is good; then the session goes on under a new id.
+ * Switches the organization that the session acts in, `null` for none. Nothing changes unless there is a good token
+ * for it, which the session still holds or Logto gives now; then the session goes on under a new id. While it holds
+ * one, a membership that has ended is not noticed here: what that person may do there is Permit's to say.
  *
  * @throws (on a request) InvalidInput, UnsupportedMediaType, Unauthenticated, PermissionDenied when the person is
  *   not in the organization, UpstreamUnavailable.

@@ -1,6 +1,7 @@
 import { LogtoRequestError } from '@logto/node';
 import type { Logger } from 'pino';
 import type { Principal } from '../auth/principal.ts';
+import type { Revocations } from '../auth/revocations.ts';
 import type { Verifier } from '../auth/verifier.ts';
 import { InvalidToken, PermissionDenied, UpstreamUnavailable } from '../errors.ts';
 import { plainCauseOf } from './plain-cause.ts';
@@ -25,10 +26,11 @@ export function createSessionPrincipals(options: {
   underLease: UnderLease;
   source: TokenSource;
   verifier: Pick<Verifier, 'verify'>;
+  revocations: Pick<Revocations, 'check'>;
   log: Logger;
   count: CountSessionEvent;
 }) {
-  const { rows, underLease, source, verifier, log, count } = options;
+  const { rows, underLease, source, verifier, revocations, log, count } = options;
   /** Of this process: its own requests need not ask the database in turn. */
   const underWay = new Map<string, Promise<string | undefined>>();
 
@@ -78,6 +80,18 @@ export function createSessionPrincipals(options: {
     return undefined;
   }
 
+  /** A refresh gives an old session a token that is newer than the revocation: the sign-in is what counts. */
+  function isRevoked({ sub, startedAtMs }: StoredSession): boolean {
+    try {
+      revocations.check({ sub, issuedAt: Math.floor(startedAtMs / 1_000) });
+      return false;
+    } catch (error) {
+      if (!(error instanceof InvalidToken)) throw error;
+      log.info({ sub, err: error }, 'session ended: its subject was revoked');
+      return true;
+    }
+  }
+
   return {
     /**
      * @param organizationId the organization to act in; `undefined` for none.
@@ -91,7 +105,7 @@ export function createSessionPrincipals(options: {
       let token =
         source.heldToken(session.tokens, organizationId) ?? (await refresh(session.id, organizationId));
       for (const lastTry of [false, true]) {
-        if (token === undefined) return undefined;
+        if (token === undefined || isRevoked(session)) return undefined;
         try {
           const principal = await verifier.verify(token, { via: 'session' });
           if (principal.sub !== session.sub) throw new InvalidToken('token of another person');

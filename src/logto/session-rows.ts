@@ -16,12 +16,14 @@ export type StoredSession = {
   id: string;
   sub: string;
   tokens: SessionTokens;
+  /** Of the sign-in; a new id leaves it as it is. */
+  startedAtMs: number;
   seenAtMs: number;
 };
 
 export type SessionRows = ReturnType<typeof createSessionRows>;
 
-type Row = { sub: string; sealed: string; seen_at: Date };
+type Row = { sub: string; sealed: string; started_at: Date; seen_at: Date };
 
 const PURPOSE = 'elp session row';
 /** A session in use writes its row at most this often; the idle end is early by no more than that. */
@@ -59,7 +61,7 @@ export function createSessionRows(options: {
 
     async read(id: string): Promise<StoredSession | undefined> {
       const { rows } = await database.query<Row>(
-        `SELECT sub, sealed, seen_at FROM elp.session
+        `SELECT sub, sealed, started_at, seen_at FROM elp.session
           WHERE id_hash = $1 AND started_at > $2 AND seen_at > $3`,
         [hashOf(id), earliestStart(), earliestSeen()],
       );
@@ -69,6 +71,7 @@ export function createSessionRows(options: {
         id,
         sub: row.sub,
         tokens: (await unseal(row.sealed, [id], PURPOSE)) as SessionTokens,
+        startedAtMs: row.started_at.getTime(),
         seenAtMs: row.seen_at.getTime(),
       };
     },
@@ -107,9 +110,24 @@ export function createSessionRows(options: {
       );
     },
 
-    /** @returns how many were ended. */
-    async removeOf(sub: string): Promise<number> {
-      return (await database.query(`DELETE FROM elp.session WHERE sub = $1`, [sub])).rowCount;
+    /** The session of one sign-in, whatever id it goes by now. */
+    async removeRenamed({ sub, startedAtMs }: StoredSession): Promise<void> {
+      await database.query(`DELETE FROM elp.session WHERE sub = $1 AND started_at = $2`, [
+        sub,
+        new Date(startedAtMs),
+      ]);
+    },
+
+    /**
+     * @param startedBefore later ones go on; by default none does.
+     * @returns how many were ended.
+     */
+    async removeOf(sub: string, startedBefore?: Date): Promise<number> {
+      const { rowCount } = await database.query(
+        `DELETE FROM elp.session WHERE sub = $1 AND started_at < $2`,
+        [sub, startedBefore ?? 'infinity'],
+      );
+      return rowCount;
     },
 
     /**

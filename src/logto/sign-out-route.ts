@@ -37,7 +37,7 @@ export function createSignOutRoute(options: {
 
   return async function logtoSignOut(req, res) {
     const stored = await sessions.current(req, res);
-    await sessions.end(req, res);
+    await sessions.signOut(req, res);
     count('signed_out');
     const redirectTo = await leaveLogto(stored?.tokens.refreshToken).catch((error: unknown) => {
       log.warn({ err: plainCauseOf(error) }, 'signed out here, but not at Logto');

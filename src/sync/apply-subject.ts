@@ -4,7 +4,7 @@ import { type DirectoryError, isRefusedInput } from './directory-error.ts';
 import { planSubject, type Step, type SubjectPlan, type Wanted } from './plan-subject.ts';
 import type { Assignment, Directory, DirectoryUser } from './ports.ts';
 import type { Reading } from './present-user.ts';
-import { TakenMeanwhile } from './save-subject.ts';
+import { type RecordChange, TakenMeanwhile } from './save-subject.ts';
 import { assignmentId, type SubjectRecord, type SubjectState } from './subject-record.ts';
 import type { SubjectStore, UserBooks } from './subject-store.ts';
 import type { SyncMetrics } from './sync-metrics.ts';
@@ -65,10 +65,16 @@ export type Applied = { steps: readonly Step[]; state: SubjectState };
 export function createApplySubject(options: ApplyOptions) {
   const { database, store, tenants, directory, defaults, log } = options;
 
-  async function open(before: SubjectRecord, key: string, plan: SubjectPlan, holder: Holder): Promise<void> {
+  async function open(
+    before: SubjectRecord,
+    key: string,
+    plan: SubjectPlan,
+    holder: Holder,
+    announced: RecordChange = {},
+  ): Promise<void> {
     const settled = plan.record.state === before.state && before.settled && plan.steps.length === 0;
     const kept = { userKey: key, grants: plan.keep, done: false };
-    await store.save(database, before, { ...plan.record, settled }, holder.fence, kept);
+    await store.save(database, before, { ...plan.record, settled, ...announced }, holder.fence, kept);
   }
 
   async function close(
@@ -177,7 +183,10 @@ export function createApplySubject(options: ApplyOptions) {
     );
     await open(record, key, plan, holder);
     if (plan.record.state === 'active') onGiving(plan.record.snapshot ?? []);
-    const announcedAtMs = await announce(given, plan.record.state);
+    const { state } = plan.record;
+    const announcedAtMs = await announce(given, state);
+    // At once: the next attempt would end the sessions that began since.
+    if (announcedAtMs) await open(record, key, plan, holder, { announced: state, announcedAtMs });
 
     let rolesTouched = false;
     let refused: unknown;

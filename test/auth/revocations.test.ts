@@ -120,6 +120,29 @@ describe('what is refused', () => {
     expect(refuses(revocations, 'alice', nowSeconds + 86_400)).toBe(true);
   });
 
+  it.each(['suspended', 'deleted'] as const)(
+    'everything still when one who is %s is revoked',
+    async (state) => {
+      const revocations = await startInstance();
+      await revocations.revokeSubject('alice', now(), state);
+      await revocations.revokeSubject('alice', new Date(clock.now() + 60_000));
+      expect(refuses(revocations, 'alice', nowSeconds + 86_400)).toBe(true);
+      // The end of the suspension was before that revocation, and is heard of after it.
+      await revocations.revokeSubject('alice', new Date(clock.now() + 30_000), 'active');
+      expect(refuses(revocations, 'alice', nowSeconds + 65)).toBe(true);
+      expect(refuses(revocations, 'alice', nowSeconds + 66)).toBe(false);
+    },
+  );
+
+  it('everything after a suspension that is heard of behind a later revocation', async () => {
+    const revocations = await startInstance();
+    await revocations.revokeSubject('alice', now());
+    await revocations.revokeSubject('alice', new Date(clock.now() - 1_000), 'suspended');
+    expect(refuses(revocations, 'alice', nowSeconds + 86_400)).toBe(true);
+    await revocations.revokeSubject('alice', new Date(clock.now() - 2_000), 'active');
+    expect(refuses(revocations, 'alice', nowSeconds + 86_400)).toBe(true);
+  });
+
   it('a token that a revoked person acts with for somebody else', async () => {
     const revocations = await startInstance();
     await revocations.revokeSubject('support', now(), 'suspended');
@@ -159,6 +182,30 @@ describe('several instances', () => {
     await first.revokeSubject('bob', now());
     await until(() => refuses(second, 'bob'), 1_000);
     expect(told).toHaveLength(1);
+  });
+
+  it('are told nothing of what is said again, or too late, and know it all the same', async () => {
+    const first = await startInstance();
+    const told: string[] = [];
+    first.onRevoked((sub, _at, state) => told.push(`${sub} ${state}`));
+    await first.revokeSubject('alice', now(), 'active');
+    const { rows: before } = await database.query('select version from elp.revocation');
+    await first.revokeSubject('alice', now(), 'active');
+    await first.revokeSubject('alice', now());
+    await first.revokeSubject('alice', new Date(clock.now() - 1), 'deleted');
+    expect((await database.query('select version from elp.revocation')).rows).toEqual(before);
+    expect(told).toEqual(['alice active']);
+    // One that has not heard of it yet knows it by its own vain call.
+    line.deaf = true;
+    const second = await startInstance();
+    await first.revokeSubject('bob', now());
+    expect(refuses(second, 'bob')).toBe(false);
+    await second.revokeSubject('bob', now());
+    expect(refuses(second, 'bob')).toBe(true);
+    told.length = 0;
+    await first.revokeSubject('alice', now(), 'suspended');
+    await first.revokeSubject('alice', new Date(clock.now() + 1), 'suspended');
+    expect(told).toEqual(['alice suspended', 'alice suspended']);
   });
 
   it('find it within two seconds when no notice comes', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { returnPathOf } from '../../src/logto/return-path.ts';
 import { type Browser, openSessionHarness, type SessionHarness } from '../support/session-harness.ts';
+import { until } from '../support/until.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -97,6 +98,23 @@ describe('a session ends', () => {
     expect(await other.whoami()).toEqual({ sub: null });
     expect((await third.whoami()).sub).toBe('alice0000000');
     expect((await harness.rows()).filter((row) => row.sub === `${state}0000`)).toEqual([]);
+  });
+
+  it('when it began before a revocation, and not when it began after it', async () => {
+    const sub = 'revoked00000';
+    harness.oidc.user = sub;
+    const young = harness.browser();
+    await browser.signIn();
+    harness.clock.offsetMs = MINUTE;
+    await young.signIn();
+    harness.oidc.user = 'alice0000000';
+
+    await harness.revocations.revokeSubject(sub, new Date(harness.clock.now() - MINUTE / 2), 'active');
+    const left = async () => (await harness.rows()).filter((row) => row.sub === sub).length;
+    await until(async () => (await left()) < 2);
+    expect(await left()).toBe(1);
+    expect(await browser.whoami()).toEqual({ sub: null });
+    expect((await young.whoami()).sub).toBe(sub);
   });
 
   it('by endSessionsOf, which says how many', async () => {

@@ -159,6 +159,42 @@ describe('a session on two instances that share a database', () => {
     expect(answer.headers['set-cookie']).toBeUndefined();
   });
 
+  it('ends with a sign-out that meets its change of id on the other', async () => {
+    const other = first.browser();
+    await other.signIn();
+    await browser.whoami();
+    const { query } = databases[0] as Database;
+    let meets: (() => Promise<unknown>) | undefined;
+    const held = {
+      ...(databases[0] as Database),
+      query: async (...parameters: Parameters<Database['query']>) => {
+        if (parameters[0].startsWith('DELETE FROM elp.session WHERE id_hash')) {
+          const meeting = meets;
+          meets = undefined;
+          await meeting?.();
+        }
+        return query(...parameters);
+      },
+    } as Database;
+    const third = await openSessionHarness({
+      ...instanceBeside(first),
+      database: held,
+      baseUrl: first.baseUrl,
+    });
+    try {
+      const leaving = createBrowser(third.server, first.baseUrl);
+      leaving.jar.set('elp-session', browser.sessionCookie() as string);
+      meets = () => browser.send('post', '/logto/organization', { json: { organizationId: null } });
+      expect((await leaving.send('post', '/logto/sign-out')).status).toBe(303);
+      expect(meets).toBeUndefined();
+      expect(browser.sessionCookie()).toBeDefined();
+      expect(await browser.whoami()).toEqual({ sub: null });
+      expect((await other.whoami()).sub).toBe('alice0000000');
+    } finally {
+      await third.close();
+    }
+  });
+
   it('does not wait for one that has died', async () => {
     await lease('clock_timestamp()');
     expect((await browser.whoami()).sub).toBe('alice0000000');

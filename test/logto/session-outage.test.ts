@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { revocationMigrations } from '../../src/auth/revocation-migrations.ts';
 import { UpstreamUnavailable } from '../../src/errors.ts';
+import { sessionMigrations } from '../../src/logto/session-migrations.ts';
+import { openTestDatabase } from '../support/database.ts';
 import { instanceBeside, openSessionHarness, type SessionHarness } from '../support/session-harness.ts';
 
 let base: SessionHarness;
@@ -65,6 +68,67 @@ describe('the verifier', () => {
           known
             ? base.verifier.verify(...parameters)
             : Promise.reject(new UpstreamUnavailable('revocation', 'state is too old')),
+      },
+    });
+    try {
+      const browser = harness.browser();
+      await browser.signIn();
+      expect((await browser.get('/whoami')).status).toBe(503);
+      expect(browser.sessionCookie()).toBeDefined();
+      known = true;
+      expect((await browser.whoami()).sub).toBe('alice0000000');
+    } finally {
+      await harness.close();
+    }
+  });
+});
+
+describe('revocations', () => {
+  it('end a session whose row could not be deleted, however new its token is', async () => {
+    // Of its own: the other application would delete the row.
+    const database = await openTestDatabase([...sessionMigrations, ...revocationMigrations]);
+    let tried = false;
+    const failing = {
+      ...database,
+      query: (...parameters: Parameters<typeof database.query>) => {
+        if (!parameters[0].includes('WHERE sub = $1')) return database.query(...parameters);
+        tried = true;
+        return Promise.reject(new UpstreamUnavailable('database', 'down'));
+      },
+    } as typeof database;
+    const harness = await openSessionHarness({ database: failing });
+    const [old, switching, young] = [harness.browser(), harness.browser(), harness.browser()];
+    try {
+      harness.oidc.user = 'bob000000000';
+      await old.signIn();
+      await switching.signIn();
+      expect((await old.whoami()).sub).toBe('bob000000000');
+      await harness.revocations.revokeSubject('bob000000000', new Date(harness.clock.now()), 'active');
+      expect(tried).toBe(true);
+
+      harness.clock.offsetMs = 10_000;
+      const json = { organizationId: null };
+      expect((await switching.send('post', '/logto/organization', { json })).status).toBe(401);
+      expect(await old.whoami()).toEqual({ sub: null });
+      expect(old.sessionCookie()).toBeUndefined();
+      await young.signIn();
+      expect((await young.whoami()).sub).toBe('bob000000000');
+    } finally {
+      await harness.close();
+      await database.close();
+    }
+  });
+
+  it('when they cannot be known make the request a 503 and leave the session alone', async () => {
+    let known = false;
+    const harness = await openSessionHarness({
+      ...instanceBeside(base),
+      revocations: {
+        ...base.revocations,
+        check: (principal) => {
+          if (!known) throw new UpstreamUnavailable('revocation', 'state is too old');
+          base.revocations.check(principal);
+        },
       },
     });
     try {
@@ -175,6 +239,7 @@ describe('ending sessions and deleting rows in the background', () => {
       ...base.sessionOptions,
       database: { ...base.database, query: () => Promise.reject(new Error('broken')) },
       revocations: {
+        check: () => undefined,
         onRevoked(listener) {
           revoked = listener;
           return () => {

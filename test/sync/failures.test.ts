@@ -77,6 +77,27 @@ describe('the directory fails', () => {
     expect(facts.rolesOf('ann')).toEqual([]);
   });
 
+  it('after a suspension has ended: sessions hear of that once, however often it is tried', async () => {
+    await hand.register('ann');
+    await hand.suspend('ann', true);
+    await sync.settled();
+    sync.revoked.length = 0;
+    facts.setFault(onWrites({ status: 500 }));
+    // No letter says so; it is read at the next event.
+    await hand.update('ann', { isSuspended: false });
+    for (let tries = 0; tries < 4; tries += 1) await sync.later(60_000);
+    expect(sync.revoked).toMatchObject([{ sub: 'ann', state: 'active' }]);
+    // Suspended again before anything was done of it.
+    await hand.update('ann', { isSuspended: true });
+    await sync.later(hours(1));
+    expect(sync.revoked.map(({ state }) => state)).toEqual(['active', 'suspended']);
+    facts.setFault(undefined);
+    await hand.suspend('ann', false);
+    await sync.later(hours(1));
+    expect(sync.revoked.map(({ state }) => state)).toEqual(['active', 'suspended', 'active']);
+    expect(facts.rolesOf('ann')).toEqual(['default/viewer']);
+  });
+
   it('c-67 Retry-After is kept', async () => {
     facts.setFault(onWrites({ status: 429, headers: { 'retry-after': '3000' } }));
     await hand.register('ann');
