@@ -6,7 +6,10 @@ export interface Queryable {
 }
 
 export interface Transaction extends Queryable {
-  /** Several statements, no parameters, as migrations write them. */
+  /**
+   * Several statements, no parameters, as migrations write them. The server's deadline for a statement is the only
+   * one, so that a transaction can lift it.
+   */
   script(sql: string): Promise<Result<Record<string, unknown>>>;
 }
 
