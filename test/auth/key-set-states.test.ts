@@ -287,6 +287,16 @@ describe('a2 odd key sets', () => {
     await expectInvalid(harness.token({}, { kid: 'broken' }));
   });
 
+  it.each(['ES384', 'RS256'] as const)('a private %s key signs for everybody, so for nobody', async (alg) => {
+    const key = createSigningKey(alg);
+    harness.issuer.keys = [harness.key.jwk, { ...key.jwk, d: key.privateKey.export({ format: 'jwk' }).d }];
+    await expectInvalid(harness.token({}, {}, key));
+    await expectAccepted();
+    harness.issuer.keys = [harness.key.jwk, key.jwk];
+    harness.clock.advance(5_000);
+    await expectAccepted(harness.token({}, {}, key));
+  });
+
   it('an RSA key without alg works, one of 1,024 bits does not', async () => {
     const rsa = createSigningKey('RS256');
     const { generateKeyPairSync } = await import('node:crypto');
