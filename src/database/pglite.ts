@@ -32,7 +32,7 @@ const resultOf = <Row>(result: Results<Row>): Result<Row> => ({
  * PGlite in a folder of its own below `dataDir`, under the lock of {@link lockDataDir}, or in memory.
  *
  * @param options.template a dumped data folder to start from instead of an empty one (in memory only).
- * @throws DatabaseInUse when another process has the folder.
+ * @throws DatabaseInUse when another process has the folder; ConfigurationError when it cannot be locked at all.
  */
 export async function openPglite(options: { dataDir?: string; template?: Blob } = {}): Promise<Database> {
   if (!options.dataDir) {
