@@ -24,7 +24,8 @@ export interface Database extends Queryable {
   readonly kind: 'postgres' | 'pglite';
   /**
    * Commits when `work` resolves, rolls back when it rejects. Use only `tx` inside: on PGlite a statement of
-   * `database` waits for the transaction that waits for it, and is refused after ten seconds.
+   * `database` waits for the transaction that waits for it, and is refused after ten seconds. One that asks nothing
+   * for 30 seconds is rolled back and unavailable.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /**
