@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { exportJWK } from 'jose';
 import type { Clock } from '../clock.ts';
 import { InvalidToken, UpstreamUnavailable } from '../errors.ts';
@@ -8,6 +9,11 @@ import type { VerificationKey } from './verification-key.ts';
 const CANDIDATE_LIMIT = 4;
 /** An unknown `kid` fetches again at most once in this time, so that is how soon a new key works. */
 const COOLDOWN_MS = 5_000;
+/** Longer than the cooldown, for a clock that stands still must hold nobody. */
+const LONGEST_WAIT_MS = COOLDOWN_MS + 1_000;
+const LOOK_EVERY_MS = 50;
+/** Strangers may send unknown `kid`s on purpose: so many requests are kept waiting at once, and no more. */
+const WAITING_LIMIT = 64;
 /** After this age the set is fetched again, so that is how long a removed key may live on. */
 const MAX_AGE_MS = 600_000;
 /** While the issuer is down, the last good set serves up to this age. */
@@ -27,10 +33,15 @@ export type KeySet = {
    *
    * At once when they are at hand, for every request asks.
    *
+   * @param options.onlyChance for a token that nobody sends again: an unknown `kid` waits for the next fetch, up to
+   *   the rest of the cooldown, instead of being judged by a set that may be older than the key.
    * @throws {InvalidToken} (rejects) when the issuer's set has no such key.
-   * @throws {UpstreamUnavailable} (rejects) when that cannot be known.
+   * @throws {UpstreamUnavailable} (rejects) when that cannot be known, or too many wait already.
    */
-  candidatesFor(header: { kid: string; alg: string }): VerificationKey[] | Promise<VerificationKey[]>;
+  candidatesFor(
+    header: { kid: string; alg: string },
+    options?: { onlyChance?: boolean },
+  ): VerificationKey[] | Promise<VerificationKey[]>;
   /** Fetches when nothing is cached yet; never throws. For a warm start. */
   warm(): Promise<void>;
   /** `degraded`: the last good keys serve while the issuer is down. `down`: there are none. */
@@ -57,8 +68,12 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let failures = 0;
   let attemptedAtMs: number | undefined;
   let inFlight: Promise<void> | undefined;
+  /** Fetches that have begun. */
+  let begun = 0;
+  let waiting = 0;
 
   async function fetchOnce(): Promise<void> {
+    begun += 1;
     attemptedAtMs = clock.now();
     try {
       const keys = await options.fetchKeys();
@@ -112,11 +127,37 @@ export function createKeySet(options: KeySetOptions): KeySet {
     throw failure;
   }
 
-  async function searchFor(header: { kid: string; alg: string }): Promise<VerificationKey[]> {
+  /** Waits until a fetch has ended that began after the first `seen`; fetches no sooner than anybody else would. */
+  async function refreshAfter(seen: number): Promise<void> {
+    if (waiting >= WAITING_LIMIT) {
+      throw new UpstreamUnavailable('logto', 'too many wait for a new key', {
+        logCode: 'logto_key_set_crowded',
+        retryAfterSeconds: COOLDOWN_MS / 1_000,
+      });
+    }
+    waiting += 1;
+    try {
+      const giveUpAt = performance.now() + LONGEST_WAIT_MS;
+      while (begun === seen && !cooledDown() && performance.now() < giveUpAt) await delay(LOOK_EVERY_MS);
+    } finally {
+      waiting -= 1;
+    }
+    await refresh();
+  }
+
+  async function searchFor(
+    header: { kid: string; alg: string },
+    onlyChance: boolean,
+  ): Promise<VerificationKey[]> {
+    const seen = begun;
     const found = candidates(await current(), header);
     if (found.length > 0) return found;
     await refresh();
-    const after = candidates(await current(), header);
+    let after = candidates(await current(), header);
+    if (after.length === 0 && onlyChance && begun === seen) {
+      await refreshAfter(seen);
+      after = candidates(await current(), header);
+    }
     if (after.length > 0) return after;
     // While the issuer is down, an unknown key may be its new one.
     if (failures > 0) throw failure;
@@ -124,10 +165,10 @@ export function createKeySet(options: KeySetOptions): KeySet {
   }
 
   return {
-    candidatesFor(header) {
+    candidatesFor(header, { onlyChance = false } = {}) {
       const set = usable();
       const fresh = set && elapsedSince(set.fetchedAtMs) < MAX_AGE_MS ? candidates(set, header) : [];
-      return fresh.length > 0 ? fresh : searchFor(header);
+      return fresh.length > 0 ? fresh : searchFor(header, onlyChance);
     },
     warm: refresh,
     state() {

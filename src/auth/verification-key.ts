@@ -19,6 +19,8 @@ const ALGORITHM_OF_CURVE: Readonly<Record<string, string>> = {
 export async function verificationKeyOf(candidate: unknown): Promise<VerificationKey | undefined> {
   if (typeof candidate !== 'object' || candidate === null) return undefined;
   const jwk = candidate as JWK;
+  // Published, it lets everybody sign; its public half is worth nothing either.
+  if ('d' in jwk) return undefined;
   const alg = algorithmOf(jwk);
   if (!alg || typeof jwk.kid !== 'string' || jwk.kid === '') return undefined;
   if (jwk.alg !== undefined && jwk.alg !== alg) return undefined;

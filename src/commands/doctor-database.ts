@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { callOperator } from '../embedded/call-operator.ts';
-import { openDatabase } from '../index.ts';
+import { ConfigurationError, openDatabase } from '../index.ts';
 import type { Finding } from './finding.ts';
 import type { Reached } from './reach-services.ts';
 
@@ -46,6 +46,10 @@ export async function* databaseChecks({ config, running }: Reached): AsyncGenera
     }
   } catch (error) {
     const { name, message, cause } = error as Error;
+    if (error instanceof ConfigurationError) {
+      for (const problem of error.problems) yield { part, state: 'fail', what: problem };
+      return;
+    }
     const reason = cause instanceof Error ? cause.message : message;
     yield {
       part,

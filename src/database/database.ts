@@ -6,7 +6,10 @@ export interface Queryable {
 }
 
 export interface Transaction extends Queryable {
-  /** Several statements, no parameters, as migrations write them. */
+  /**
+   * Several statements, no parameters, as migrations write them. The server's deadline for a statement is the only
+   * one, so that a transaction can lift it.
+   */
   script(sql: string): Promise<Result<Record<string, unknown>>>;
 }
 
@@ -21,7 +24,8 @@ export interface Database extends Queryable {
   readonly kind: 'postgres' | 'pglite';
   /**
    * Commits when `work` resolves, rolls back when it rejects. Use only `tx` inside: on PGlite a statement of
-   * `database` waits for the transaction that waits for it, and is refused after ten seconds.
+   * `database` waits for the transaction that waits for it, and is refused after ten seconds. One that asks nothing
+   * for 30 seconds is rolled back and unavailable.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /**

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
+import { ConfigurationError } from '../errors.ts';
 
 /** Who holds a data folder, as its side file tells; the lock itself is the kernel's. */
 export type Holder = { pid: number; since: string; host: string };
@@ -36,6 +37,32 @@ export function holderOf(dataDir: string): Holder | undefined {
   }
 }
 
+/** SQLITE_BUSY and SQLITE_LOCKED: somebody else has it. */
+const HELD = new Set([5, 6]);
+
+function isHeld(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number };
+  // The low byte is the code; what stands above it tells more of it.
+  return errcode !== undefined && HELD.has(errcode & 0xff);
+}
+
+function unusable(file: string, error: unknown): ConfigurationError {
+  const { errstr, message } = error as Error & { errstr?: string };
+  return new ConfigurationError([
+    `${file}, the lock of the data folder, cannot be used (${errstr ?? message}): this process has to be able to ` +
+      'read and write it, on a disk with room and with locks of its own. It holds no data: while no process uses ' +
+      'the folder it may be deleted. Or set DATA_DIR to another folder. Example: DATA_DIR=.data',
+  ]);
+}
+
+function openLock(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file);
+  } catch (error) {
+    throw unusable(file, error);
+  }
+}
+
 /** A connection that nobody reaches is collected, and its lock goes with it: the locks of this process stand here. */
 const heldLocks = new Set<DatabaseSync>();
 
@@ -46,7 +73,7 @@ const heldLocks = new Set<DatabaseSync>();
  *
  * @param options.waitMs how long to wait for a holder that is just going away; default 3 seconds.
  * @returns the function that gives the folder back.
- * @throws DatabaseInUse naming the holder.
+ * @throws DatabaseInUse naming the holder; ConfigurationError when the file cannot be locked at all.
  */
 export async function lockDataDir(
   dataDir: string,
@@ -55,16 +82,18 @@ export async function lockDataDir(
   const clock = options.clock ?? systemClock;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const sideFile = join(dataDir, 'database.holder.json');
-  const lock = new DatabaseSync(join(dataDir, 'database.lock'));
+  const file = join(dataDir, 'database.lock');
+  const lock = openLock(file);
   const giveUpAt = performance.now() + (options.waitMs ?? 3_000);
   for (;;) {
     try {
       lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
       break;
     } catch (cause) {
-      if (performance.now() >= giveUpAt) {
+      const held = isHeld(cause);
+      if (!held || performance.now() >= giveUpAt) {
         lock.close();
-        throw new DatabaseInUse(dataDir, holderOf(dataDir), { cause });
+        throw held ? new DatabaseInUse(dataDir, holderOf(dataDir), { cause }) : unusable(file, cause);
       }
       await delay(50);
     }

@@ -19,6 +19,8 @@ export async function migrate(database: Database, migrations: readonly Migration
   }
   return database.transaction(async (tx) => {
     await holdSetupLock(tx, 'migrations');
+    // A table may take minutes to rewrite; ended half-way, it would be begun anew at every start.
+    await tx.query('SET LOCAL statement_timeout = 0');
     await tx.script(`
       CREATE SCHEMA IF NOT EXISTS elp;
       CREATE TABLE IF NOT EXISTS elp.migration (id text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());

@@ -19,7 +19,8 @@ export type OpenDatabaseOptions = {
  * Postgres is tried once, so that a wrong URL shows itself here and not on the first request; the lock on a
  * folder is held until `close()` or the end of the process, however it ends.
  *
- * @throws DatabaseInUse when another process has the folder (within 5 seconds, naming it).
+ * @throws DatabaseInUse when another process has the folder (within 5 seconds, naming it); ConfigurationError when
+ *   the folder cannot be locked at all.
  * @throws UpstreamUnavailable('database') when Postgres cannot be reached.
  *
  * @example

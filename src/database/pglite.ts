@@ -4,10 +4,13 @@ import { PGlite, type PGliteOptions, type Results } from '@electric-sql/pglite';
 import { UpstreamUnavailable } from '../errors.ts';
 import type { Database, Result, Transaction } from './database.ts';
 import { databaseErrorOf } from './database-error.ts';
+import { createIdleLimit } from './idle-limit.ts';
 import { lockDataDir } from './lock.ts';
 import { refuseSilentRollback, refuseTransactionControl } from './statement.ts';
 import { createTurns } from './turns.ts';
 
+/** As `openPostgres` has it. */
+const IDLE_IN_TRANSACTION_MS = 30_000;
 const [BYTEA, INT8, TEXT, VARCHAR] = [17, 20, 25, 1043];
 
 /** Its own 128 MB of page cache come on top of the system's, in every process that opens a folder. */
@@ -32,9 +35,13 @@ const resultOf = <Row>(result: Results<Row>): Result<Row> => ({
  * PGlite in a folder of its own below `dataDir`, under the lock of {@link lockDataDir}, or in memory.
  *
  * @param options.template a dumped data folder to start from instead of an empty one (in memory only).
- * @throws DatabaseInUse when another process has the folder.
+ * @param options.idleInTransactionMs how long a transaction may ask nothing; default 30 seconds.
+ * @throws DatabaseInUse when another process has the folder; ConfigurationError when it cannot be locked at all.
  */
-export async function openPglite(options: { dataDir?: string; template?: Blob } = {}): Promise<Database> {
+export async function openPglite(
+  options: { dataDir?: string; template?: Blob; idleInTransactionMs?: number } = {},
+): Promise<Database> {
+  const { idleInTransactionMs = IDLE_IN_TRANSACTION_MS } = options;
   if (!options.dataDir) {
     return databaseOf(
       await PGlite.create({
@@ -42,11 +49,12 @@ export async function openPglite(options: { dataDir?: string; template?: Blob } 
         ...(options.template ? { loadDataDir: options.template } : {}),
       }),
       () => undefined,
+      idleInTransactionMs,
     );
   }
   const unlock = await lockDataDir(options.dataDir);
   try {
-    return databaseOf(await openFolder(options.dataDir), unlock);
+    return databaseOf(await openFolder(options.dataDir), unlock, idleInTransactionMs);
   } catch (error) {
     unlock();
     throw error;
@@ -66,7 +74,7 @@ async function openFolder(dataDir: string): Promise<PGlite> {
   return PGlite.create({ dataDir: folder, ...small, ...sameTypesAsPostgres });
 }
 
-function databaseOf(pglite: PGlite, release: () => void): Database {
+function databaseOf(pglite: PGlite, release: () => void, idleInTransactionMs: number): Database {
   const inTurn = createTurns({ waitMs: 10_000 });
   let closed = false;
 
@@ -112,23 +120,27 @@ function databaseOf(pglite: PGlite, release: () => void): Database {
           if (!open) throw new Error('this transaction has ended');
         };
         await pglite.exec('BEGIN');
+        const idle = createIdleLimit(idleInTransactionMs);
         try {
-          const result = await work({
+          const working = work({
             async query(sql, parameters) {
               whileOpen();
               refuseTransactionControl(sql);
-              return query(sql, parameters);
+              return idle.whileAsking(() => query(sql, parameters));
             },
             async script(sql) {
               whileOpen();
-              return script(sql);
+              return idle.whileAsking(() => script(sql));
             },
           });
+          const result = await Promise.race([working, idle.passed]);
           open = false;
+          idle.end();
           await commit(pglite);
           return result;
         } catch (error) {
           open = false;
+          idle.end();
           await pglite.exec('ROLLBACK').catch(() => undefined);
           throw error;
         }

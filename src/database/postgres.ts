@@ -13,7 +13,12 @@ export type PostgresOptions = {
   /** Default 2 seconds to connect, 10 for a statement, 30 idle inside a transaction. */
   connectTimeoutMs?: number;
   statementTimeoutMs?: number;
+  /** How long to wait for the answer to a statement; default 2 seconds longer than the server may take. */
+  answerTimeoutMs?: number;
 };
+
+/** As long as a timer can be: `pg` takes a zero for «as the pool has it». */
+const NO_DEADLINE_MS = 2_147_483_647;
 
 type Answer = pg.QueryResult | pg.QueryResult[];
 
@@ -43,7 +48,7 @@ export function openPostgres(options: PostgresOptions): Database {
     idleTimeoutMillis: 30_000,
     statement_timeout: statementTimeoutMs,
     // The server's own deadline comes first; this one is for a server that says nothing any more.
-    query_timeout: statementTimeoutMs + 2_000,
+    query_timeout: options.answerTimeoutMs ?? statementTimeoutMs + 2_000,
     idle_in_transaction_session_timeout: 30_000,
     allowExitOnIdle: true,
   });
@@ -110,7 +115,8 @@ export function openPostgres(options: PostgresOptions): Database {
           },
           async script(sql) {
             whileOpen();
-            return run(client, sql);
+            const unhurried = { text: sql, query_timeout: NO_DEADLINE_MS };
+            return resultOf(await client.query(unhurried));
           },
         };
         await client.query('BEGIN');

@@ -45,6 +45,9 @@ export function reachInside(
  * Makes the discovery document known to every SDK client of this process, `@logto/express` among them: the SDK
  * caches it by endpoint, and fetched through our requester it has a deadline. Resolves at once when it is known.
  *
+ * Whoever asks while it is being fetched shares the outcome. (In the SDK a failure is told to the first alone, and
+ * the others fetch one after the other: with a Logto that hangs, each waits for the deadlines of all before it.)
+ *
  * @throws UpstreamUnavailable
  */
 export function createDiscovery(config: { endpoint: string; appId: string; requester: BoundedRequester }) {
@@ -54,10 +57,16 @@ export function createDiscovery(config: { endpoint: string; appId: string; reque
     setItem: async () => undefined,
     removeItem: async () => undefined,
   };
-  return async function discover(): Promise<{ revocationEndpoint: string }> {
-    return new LogtoClient(
+  let underWay: Promise<{ revocationEndpoint: string }> | undefined;
+  return function discover(): Promise<{ revocationEndpoint: string }> {
+    underWay ??= new LogtoClient(
       { endpoint, appId },
       { requester, storage: nothing, navigate: () => undefined },
-    ).getOidcConfig();
+    )
+      .getOidcConfig()
+      .finally(() => {
+        underWay = undefined;
+      });
+    return underWay;
   };
 }

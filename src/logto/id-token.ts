@@ -13,7 +13,10 @@ export async function verifyIdToken(
   token: string,
   nonce: string,
 ): Promise<{ sub: string; sid: string | undefined }> {
-  const payload = await verifyTenantJwt(token, { requiredClaims: ['sub', 'iat', 'exp', 'nonce'] });
+  const payload = await verifyTenantJwt(token, {
+    requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
+    onlyChance: true,
+  });
   const { typ } = decodeProtectedHeader(token);
   if (typ !== undefined && typ !== 'JWT') throw new InvalidToken(`${typ} is no ID token`);
   if (payload.nonce !== nonce) throw new InvalidToken('nonce of another sign-in');

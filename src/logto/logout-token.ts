@@ -24,6 +24,7 @@ export async function verifyLogoutToken(
       typ: 'logout+jwt',
       maxTokenAge: OLDEST_SECONDS,
       requiredClaims: ['jti', 'events'],
+      onlyChance: true,
     });
     if (nonce !== undefined) throw new LogoutTokenRejected('a logout token has no nonce');
     if (typeof events !== 'object' || events === null || !(EVENT in events)) {

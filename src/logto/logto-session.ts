@@ -135,6 +135,7 @@ export function createLogtoSession(options: LogtoSessionOptions): LogtoSession {
     scopes,
     resource: apiResource,
     requester,
+    discover,
     checkIdToken: async (token) => void (await verifyTenantJwt(token, {})),
     clock,
   });

@@ -17,6 +17,8 @@ export function createManagementThrottle(
   return async function take(kind) {
     for (;;) {
       const now = clock.now();
+      // A clock that was set back would wait for its former time to come again.
+      if (now < (past.at(-1) ?? now)) past.length = 0;
       while (past[0] !== undefined && past[0] <= now - limit.windowMs) past.shift();
       if (past.length < room[kind]) {
         past.push(now);

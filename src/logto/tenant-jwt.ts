@@ -12,6 +12,11 @@ export type TenantJwtOptions = {
   clock: Clock;
 };
 
+export type ExpectedJwt = JWTVerifyOptions & {
+  /** Logto sends this token once: one of a key that is not known yet waits for the key (see {@link KeySet}). */
+  onlyChance?: boolean;
+};
+
 export type TenantJwtVerifier = ReturnType<typeof createTenantJwtVerifier>;
 
 /**
@@ -21,13 +26,16 @@ export type TenantJwtVerifier = ReturnType<typeof createTenantJwtVerifier>;
  * @throws UpstreamUnavailable when the keys cannot be had; any other error means that the token is no good.
  */
 export function createTenantJwtVerifier({ keySet, algorithms, issuers, appId, clock }: TenantJwtOptions) {
-  return async function verifyTenantJwt(token: string, expected: JWTVerifyOptions): Promise<JWTPayload> {
+  return async function verifyTenantJwt(
+    token: string,
+    { onlyChance = false, ...expected }: ExpectedJwt,
+  ): Promise<JWTPayload> {
     const { kid, alg } = decodeProtectedHeader(token);
     if (kid === undefined || alg === undefined || !algorithms.includes(alg)) {
       throw new InvalidToken('a key or algorithm that is not accepted');
     }
     let refusal: unknown;
-    for (const { key } of await keySet.candidatesFor({ kid, alg })) {
+    for (const { key } of await keySet.candidatesFor({ kid, alg }, { onlyChance })) {
       try {
         const { payload } = await jwtVerify(token, key, {
           algorithms: [alg],

@@ -14,6 +14,8 @@ export type TokenSourceOptions = {
   /** API resource indicator that tokens are asked for. */
   resource: string;
   requester: BoundedRequester;
+  /** Makes the discovery document known to the SDK. */
+  discover: () => Promise<unknown>;
   /** Throws on an ID token that is not good. */
   checkIdToken: (token: string) => Promise<void>;
   clock: Clock;
@@ -84,6 +86,7 @@ export function createTokenSource(options: TokenSourceOptions) {
         },
         () => ({ verifyIdToken: options.checkIdToken }),
       );
+      await options.discover();
       const token: unknown = await client.getAccessToken(resource, organizationId);
       if (typeof token !== 'string')
         throw new UpstreamUnavailable('logto', 'answered without an access token');

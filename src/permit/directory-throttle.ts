@@ -41,6 +41,8 @@ export function createThrottle(
   const waitMs = (kind: CallClass | 'all', now: number): number => {
     const { calls, windowMs } = limits[kind];
     const times = past[kind];
+    // A clock that was set back would wait for its former time to come again.
+    if (now < (times.at(-1) ?? now)) times.length = 0;
     while (times[0] !== undefined && times[0] <= now - windowMs) times.shift();
     return times.length < calls ? 0 : (times[0] as number) + windowMs - now;
   };

@@ -200,6 +200,39 @@ describe('a2 key set, warm', () => {
     expect(harness.issuer.fetches()).toBe(2);
   });
 
+  it('a token that comes once waits for a key that was made just after a fetch', async () => {
+    const { nextKey, verifier } = harness;
+    harness.issuer.keys = [nextKey.jwk];
+    const asked = verifier.keySet.candidatesFor(nextKey, { onlyChance: true });
+    const token = harness.token({}, {}, nextKey);
+    await expectInvalid(token);
+    expect(harness.issuer.fetches()).toBe(1);
+    harness.clock.advance(5_000);
+    await expectAccepted(token);
+    expect(await asked).toMatchObject([{ kid: nextKey.kid }]);
+    expect(harness.issuer.fetches()).toBe(2);
+  });
+
+  it('1,000 unknown keys that ask to wait cost one fetch as well, and keep 64 waiting', async () => {
+    const statuses: number[] = [];
+    const ask = async (kid: string) => {
+      const asked = harness.verifier.keySet.candidatesFor({ kid, alg: 'ES384' }, { onlyChance: true });
+      await Promise.resolve(asked).catch(({ status }) => statuses.push(status));
+    };
+    const flood = Array.from({ length: 1_000 }, (_, i) => ask(`random-${i}`));
+    await until(() => statuses.length === 936);
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    expect(harness.issuer.fetches()).toBe(1);
+    harness.clock.advance(5_000);
+    await Promise.all(flood);
+    expect(statuses.slice(936)).toEqual(Array.from({ length: 64 }, () => 401));
+    expect(harness.issuer.fetches()).toBe(2);
+
+    harness.clock.advance(5_000);
+    await ask('later');
+    expect(statuses.at(-1)).toBe(401);
+  });
+
   it('an unknown key while the issuer is down is 503: it may be the new one', async () => {
     harness.issuer.fault = 'error';
     harness.clock.advance(5_000);
@@ -252,6 +285,16 @@ describe('a2 odd key sets', () => {
     ];
     await expectAccepted();
     await expectInvalid(harness.token({}, { kid: 'broken' }));
+  });
+
+  it.each(['ES384', 'RS256'] as const)('a private %s key signs for everybody, so for nobody', async (alg) => {
+    const key = createSigningKey(alg);
+    harness.issuer.keys = [harness.key.jwk, { ...key.jwk, d: key.privateKey.export({ format: 'jwk' }).d }];
+    await expectInvalid(harness.token({}, {}, key));
+    await expectAccepted();
+    harness.issuer.keys = [harness.key.jwk, key.jwk];
+    harness.clock.advance(5_000);
+    await expectAccepted(harness.token({}, {}, key));
   });
 
   it('an RSA key without alg works, one of 1,024 bits does not', async () => {

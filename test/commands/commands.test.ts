@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -51,21 +51,32 @@ describe('doctor', () => {
     expect([code, out.split('\n').at(-1)]).toEqual([0, 'All is well.']);
   });
 
+  const nowhere = {
+    ...env,
+    DATA_DIR: join(dataDir, 'none'),
+    LOGTO_ENDPOINT: 'http://127.0.0.1:9',
+    LOGTO_WEBHOOK_SIGNING_KEYS: 'a-key-that-is-long-enough',
+    PERMIT_API_KEY: 'permit_key_wrong',
+    PERMIT_API_URL: 'http://127.0.0.1:9',
+    PERMIT_PDP_URL: 'http://127.0.0.1:9',
+  };
+
   it('says what is wrong and how to mend it', async () => {
-    const nowhere = {
-      ...env,
-      DATA_DIR: join(dataDir, 'none'),
-      LOGTO_ENDPOINT: 'http://127.0.0.1:9',
-      LOGTO_WEBHOOK_SIGNING_KEYS: 'a-key-that-is-long-enough',
-      PERMIT_API_KEY: 'permit_key_wrong',
-      PERMIT_API_URL: 'http://127.0.0.1:9',
-      PERMIT_PDP_URL: 'http://127.0.0.1:9',
-    };
     const { code, lines } = await run(doctorCommand, ['--json'], { env: nowhere });
     const failed = lines.map((line) => JSON.parse(line)).filter(({ state }) => state === 'fail');
     expect(code).toBe(1);
     expect(failed.map(({ part }) => part).sort()).toEqual(['logto', 'permit', 'permit']);
     for (const { mend } of failed) expect(mend).toMatch(/check [A-Z_]+/);
+  });
+
+  it('tells a lock that cannot be used from one that somebody holds', async () => {
+    const broken = join(dataDir, 'broken');
+    mkdirSync(join(broken, 'database'), { recursive: true });
+    writeFileSync(join(broken, 'database.lock'), 'x'.repeat(5_000));
+    const { code, out } = await run(doctorCommand, [], { env: { ...nowhere, DATA_DIR: broken } });
+    expect(code).toBe(1);
+    expect(out).toMatch(/FAIL {2}database +.*database\.lock, the lock of the data folder, cannot be used/);
+    expect(out).not.toContain('DATABASE_URL');
   });
 
   it('names every mistake of the configuration, exit 2', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DatabaseInUse, holderOf, lockDataDir } from '../../src/database/lock.ts';
 import { openPglite } from '../../src/database/pglite.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import { type ChildProcess, spawn } from '../support/child-process.ts';
 import { makeDataDir } from '../support/database.ts';
 import { until } from '../support/until.ts';
@@ -85,6 +86,19 @@ describe('the lock on a data folder', () => {
     unlock();
     (await lockDataDir(dataDir, { waitMs: 50 }))();
     expect(holderOf(dataDir)).toBeUndefined();
+  });
+
+  it.each<[string, (file: string) => void, string]>([
+    ['a folder', (file) => mkdirSync(file), 'unable to open database file'],
+    ['of another program', (file) => writeFileSync(file, 'x'.repeat(5_000)), 'file is not a database'],
+  ])('that is %s is said as it is, at once and not as a holder', async (_what, make, reason) => {
+    const file = join(dataDir, 'database.lock');
+    make(file);
+    const refused = lockDataDir(dataDir, { waitMs: 600_000 });
+    await expect(refused).rejects.toBeInstanceOf(ConfigurationError);
+    await expect(refused).rejects.toThrow(`${file}, the lock of the data folder, cannot be used (${reason})`);
+    rmSync(file, { recursive: true });
+    (await lockDataDir(dataDir))();
   });
 
   it('holds although the caller keeps nothing of it', async () => {

@@ -228,6 +228,23 @@ describe('the limit of 200 calls in ten seconds', () => {
     expect(listed).toBe(true);
   });
 
+  it('a clock that was set back does not freeze it, and it is kept to from there', async () => {
+    const take = createManagementThrottle({ calls: 2, windowMs: 10_000 }, clock);
+    await take('single');
+    await take('single');
+    clock.advance(-3_600_000);
+    await take('single');
+    await take('single');
+    let taken = false;
+    const waiting = take('single').then(() => {
+      taken = true;
+    });
+    await new Promise(setImmediate);
+    expect(taken).toBe(false);
+    clock.advance(10_001);
+    await waiting;
+  });
+
   it.each<[string, 'none' | { calls: number; windowMs: number } | undefined, number, string]>([
     ['is kept to with a Logto elsewhere', undefined, 200, 'http://0.0.0.0'],
     ['can be another', { calls: 3, windowMs: 10_000 }, 3, 'http://127.0.0.1'],

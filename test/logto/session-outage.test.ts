@@ -27,6 +27,45 @@ describe('Logto at the first moment', () => {
     base.oidc.discoveryFault = undefined;
     expect((await browser.signIn()).status).toBe(302);
   });
+
+  it('may hang: everybody who comes meanwhile is told by one and the same deadline', async () => {
+    const people = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const person = base.browser();
+        await person.signIn();
+        return person;
+      }),
+    );
+    // Discovery is known to the SDK by the public address; this one has never been asked.
+    const { port } = new URL(base.oidc.url);
+    const started = await openSessionHarness({
+      ...instanceBeside(base),
+      endpoint: `http://logto.invalid:${port}`,
+      internalEndpoint: base.oidc.url,
+    });
+    try {
+      const returning = people.map(({ jar }) => {
+        const browser = started.browser();
+        for (const [name, value] of jar) browser.jar.set(name, value);
+        return browser;
+      });
+      base.oidc.discoveryFault = 'hang';
+      base.oidc.calls.length = 0;
+      const answers = await Promise.all([
+        ...returning.map((browser) => browser.get('/whoami')),
+        ...returning.map(() => started.browser().get('/logto/sign-in')),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 503));
+      expect(base.oidc.calls.map(({ path }) => path)).toEqual(['/oidc/.well-known/openid-configuration']);
+
+      base.oidc.discoveryFault = undefined;
+      for (const browser of returning) expect((await browser.whoami()).sub).toBe('alice0000000');
+      expect((await started.browser().get('/logto/sign-in')).status).toBe(302);
+    } finally {
+      base.oidc.discoveryFault = undefined;
+      await started.close();
+    }
+  });
 });
 
 describe('the key set', () => {

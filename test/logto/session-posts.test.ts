@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { generateKeyPair, type JWTPayload } from 'jose';
 import supertest from 'supertest';
-import { type Browser, openSessionHarness, type SessionHarness } from '../support/session-harness.ts';
+import {
+  type Browser,
+  instanceBeside,
+  openSessionHarness,
+  type SessionHarness,
+} from '../support/session-harness.ts';
+import { until } from '../support/until.ts';
 
 /** Claims to add or, with `undefined`, to leave out. */
 type Claims = { [claim: string]: unknown };
@@ -198,7 +204,14 @@ describe('POST /logto/backchannel-logout', () => {
       async () =>
         harness.oidc.sign(claimsOf(), { typ: 'logout+jwt' }, (await generateKeyPair('ES384')).privateKey),
     ],
-    ['an unknown key', () => harness.oidc.sign(claimsOf(), { typ: 'logout+jwt', kid: 'nobody' })],
+    [
+      'an unknown key',
+      () => {
+        // Else it would be kept waiting for the next fetch.
+        harness.clock.offsetMs = 6_000;
+        return harness.oidc.sign(claimsOf(), { typ: 'logout+jwt', kid: 'nobody' });
+      },
+    ],
     ['no kid', () => harness.oidc.sign(claimsOf(), { typ: 'logout+jwt', kid: undefined } as object)],
     ['rubbish', async () => 'a.b.c'],
     ['nothing', async () => ''],
@@ -231,5 +244,49 @@ describe('POST /logto/backchannel-logout', () => {
     harness.clock.offsetMs = 6_000;
     await post(await logoutToken()).expect(200);
     harness.clock.offsetMs = 0;
+  });
+});
+
+describe('a key that was made just after the set was fetched', () => {
+  it('signs a logout token and a sign-in that wait for it', async () => {
+    const { keySet } = harness.verifier;
+    let asked = 0;
+    const instance = await openSessionHarness({
+      ...instanceBeside(harness),
+      clock: harness.clock,
+      keySet: {
+        candidatesFor(...parameters) {
+          asked += 1;
+          return keySet.candidatesFor(...parameters);
+        },
+      },
+    });
+    /** The answer to what is sent between a fetch with the rotation behind it, and the next one. */
+    async function justAfterFetch<T>(send: () => Promise<T>): Promise<T> {
+      harness.clock.offsetMs += 6_000;
+      await Promise.resolve(keySet.candidatesFor({ kid: 'nobody', alg: 'ES384' })).catch(() => undefined);
+      await harness.oidc.rotateKey();
+      asked = 0;
+      const sent = send();
+      await until(() => asked > 0);
+      harness.clock.offsetMs += 5_000;
+      return sent;
+    }
+    try {
+      const person = instance.browser();
+      expect((await justAfterFetch(() => person.signIn())).headers.location).toBe(`${instance.baseUrl}/`);
+      expect((await person.whoami()).sub).toBe('alice0000000');
+      const token = () => harness.oidc.sign(claimsOf(), { typ: 'logout+jwt' });
+      const answer = await justAfterFetch(async () =>
+        supertest(instance.server)
+          .post('/logto/backchannel-logout')
+          .type('form')
+          .send({ logout_token: await token() }),
+      );
+      expect(answer.status).toBe(200);
+      expect(await person.whoami()).toEqual({ sub: null });
+    } finally {
+      await instance.close();
+    }
   });
 });

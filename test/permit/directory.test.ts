@@ -256,6 +256,10 @@ describe('the vendor’s limits', () => {
     const waiting = inBackground(() => take('read'));
     nowMs = 60_000;
     await waiting;
+    // A clock that was set back does not freeze it, and it is kept to from there.
+    nowMs = 30_000;
+    await take('read');
+    expect(await failureOf(take('read'))).toMatchObject({ kind: 'rate-limited', retryAfterMs: 60_000 });
   });
 
   it('a window is filled and then waited for', async () => {

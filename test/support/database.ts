@@ -32,7 +32,15 @@ export const postgresUrl = process.env.TEST_DATABASE_URL;
  */
 export async function openTestDatabase(migrations: Migration[]): Promise<Database> {
   if (postgresUrl) return openOnPostgres(postgresUrl, migrations);
-  return openPglite({ template: await templateOf(migrations) });
+  return openEmbedded(migrations);
+}
+
+/** The embedded one, also where the suites run on Postgres. */
+export async function openEmbedded(
+  migrations: Migration[],
+  options: { idleInTransactionMs?: number } = {},
+): Promise<Database> {
+  return openPglite({ template: await templateOf(migrations), ...options });
 }
 
 /** The same on Postgres for several instances: `connect()` opens another pool on the one database. */
