@@ -144,8 +144,8 @@ describe('a question whose time has run out before its turn', () => {
     const counts = (failure: unknown) => ['outage', 'answer'].includes(engine.kindOf(failure));
     const breaker = createBreaker({ counts, failures: 1 });
     const hurried = createBatchingChecker({ engine, breaker, deadlineMs: 20 });
-    const waitedMs = startStopwatch();
     const asked = Array.from({ length: count }, (_, n) => hurried.isAllowed(question(`u${n}`)));
+    const waitedMs = startStopwatch();
     // As when the process is so busy that the queue does not move.
     while (waitedMs() <= 20);
     for (const outcome of await Promise.allSettled(asked)) {
@@ -162,6 +162,17 @@ describe('a question whose time has run out before its turn', () => {
     expect(await Promise.all(answers)).toEqual(Array(count).fill(true));
     await engine.close();
   });
+});
+
+it('a batch that has used its time up is not tried again', async () => {
+  const engine = createDecisionEngine({ pdpUrl: pdp.url, apiKey: 'key', timeoutMs: 500 });
+  const breaker = createBreaker({ counts: () => false });
+  const hurried = createBatchingChecker({ engine, breaker, deadlineMs: 50 });
+  pdp.fault = () => true;
+  const asked = ['u1', 'u2'].map((user) => hurried.isAllowed(question(user)));
+  expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(pdp.calls).toHaveLength(1);
+  await engine.close();
 });
 
 describe('the permission map', () => {

@@ -61,6 +61,9 @@ describe('the directory client', () => {
     await directory.unassign(assignment);
     await directory.deleteUser('nobody');
     await directory.deleteTenant('nowhere');
+    expect(await directory.hasTenant('nowhere')).toBe(false);
+    await directory.upsertTenant({ key: 'somewhere', name: 'Somewhere' });
+    expect(await directory.hasTenant('somewhere')).toBe(true);
     expect(await directory.assignmentsOf('u1')).toEqual([]);
   });
 
@@ -196,6 +199,14 @@ describe('failures', () => {
     expect((await failureOf(fresh.unassign(assignment))).kind).toBe('unavailable');
     facts.setFault(undefined);
     expect(await fresh.assignmentsOf('u1')).toEqual([assignment]);
+  });
+
+  it('a limit is told with its wait also when the key was asked about', async () => {
+    const fresh = createDirectory({ apiKey: SECRET, apiUrl: facts.url, clock: systemClock });
+    facts.setFault(() => ({ status: 429, headers: { 'retry-after': '7' } }));
+    expect(await failureOf(fresh.getUser('u1'))).toMatchObject({ kind: 'rate-limited', retryAfterMs: 7_000 });
+    facts.setFault(undefined);
+    expect(await fresh.getUser('u1')).toBeUndefined();
   });
 
   it('a key that is refused at once says so, and the next call asks again', async () => {
