@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
 import type { Request, Response } from 'express';
 import expressSession from 'express-session';
 import { InvalidRequest } from '../errors.ts';
@@ -141,10 +142,8 @@ export function createBrowserSessions(options: {
 
   /** Ends the session and takes the cookie back. */
   async function end(req: Request, res: Response): Promise<void> {
-    const own = await attach(req, res);
-    await new Promise<void>((resolve, reject) => {
-      own.session.destroy((error: unknown) => (error ? reject(error) : resolve()));
-    });
+    const { session } = await attach(req, res);
+    await promisify((done: (error: unknown) => void) => session.destroy(done))();
     known.learn(req, undefined);
     res.clearCookie(name, cookie.options);
   }
