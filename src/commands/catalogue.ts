@@ -31,7 +31,7 @@ export async function catalogueOf(
 }
 
 /** @throws UsageError for a command that cannot go without. */
-export function needed(catalogue: PolicyInput | undefined): PolicyInput {
+export function requireCatalogue(catalogue: PolicyInput | undefined): PolicyInput {
   if (catalogue) return catalogue;
   throw new UsageError(
     'say which policy your application has: --policy FILE, a module with the export "policy". Example: --policy dist/policy.js',

@@ -2,7 +2,7 @@ import { routeDocuments } from '../app/route-documents.ts';
 import { openApiDocument, type PolicyInput, routeTable, systemClock } from '../index.ts';
 import { createPolicyEnvironment, type PolicyEnvironment } from '../permit/policy-environment.ts';
 import { describeStep, type PolicyStep } from '../permit/policy-plan.ts';
-import { catalogueOf, needed, policyHelp } from './catalogue.ts';
+import { catalogueOf, policyHelp, requireCatalogue } from './catalogue.ts';
 import { type Command, type CommandContext, UsageError } from './command.ts';
 import { listApplication } from './list-application.ts';
 import { reachServices } from './reach-services.ts';
@@ -37,7 +37,7 @@ Exit: 0 done or no difference, 1 differences or failed (also when push left some
     }
     if (verb === 'openapi') return showOpenApi(context);
 
-    const catalogue = needed(await catalogueOf(values.policy, context));
+    const catalogue = requireCatalogue(await catalogueOf(values.policy, context));
     const { config } = await reachServices(context, catalogue);
     if (verb === 'push' && config.mixed)
       throw new UsageError(

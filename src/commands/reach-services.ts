@@ -8,7 +8,14 @@ import { callOperator } from '../embedded/call-operator.ts';
 import { findRunning, type RunFile } from '../embedded/run-file.ts';
 import { seedLogto } from '../embedded/start-emulators.ts';
 import { operationsOf } from '../gate/operations.ts';
-import { ConfigurationError, createGate, openDatabase, type PolicyInput, roleKeysOf } from '../index.ts';
+import {
+  ConfigurationError,
+  createGate,
+  type Gate,
+  openDatabase,
+  type PolicyInput,
+  roleKeysOf,
+} from '../index.ts';
 import type { CommandContext } from './command.ts';
 import { readEnvironment } from './read-environment.ts';
 
@@ -85,14 +92,26 @@ export async function withOperations<T>(
   });
   // Opened here: other commands may come in to an application, not to a command.
   const database = await openDatabase(url ? { url, log } : { dataDir, log });
-  const gate = createGate<PolicyInput>({
-    ...settings,
-    database,
-    ...(policy ? { policy } : { permit: { ...settings.permit, readOnly: true } }),
-    // The application's own tables are its own business.
-    migrations: [],
-    log,
-  });
+  try {
+    const gate = createGate<PolicyInput>({
+      ...settings,
+      database,
+      ...(policy ? { policy } : { permit: { ...settings.permit, readOnly: true } }),
+      // The application's own tables are its own business.
+      migrations: [],
+      log,
+    });
+    return await operating(gate, { workers }, work);
+  } finally {
+    await database.close();
+  }
+}
+
+async function operating<T>(
+  gate: Gate<PolicyInput>,
+  { workers }: { workers: boolean },
+  work: (operate: Operate) => Promise<T>,
+): Promise<T> {
   try {
     await gate.start({ work: workers });
     const operations = operationsOf(gate);
@@ -101,6 +120,5 @@ export async function withOperations<T>(
     );
   } finally {
     await gate.stop();
-    await database.close();
   }
 }

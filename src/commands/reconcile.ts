@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { catalogueOf, needed, policyHelp } from './catalogue.ts';
+import { catalogueOf, policyHelp, requireCatalogue } from './catalogue.ts';
 import { type Command, type CommandContext, UsageError } from './command.ts';
 import { reachServices, withOperations } from './reach-services.ts';
 import { readParameters } from './read-parameters.ts';
@@ -78,7 +78,7 @@ Exit: 0 done, 1 differences (dry run), refused or failed, all or some of it, 2 u
     const catalogue = await catalogueOf(values.policy, context);
     const reached = await reachServices(context, catalogue);
     // Roles that the policy lacks are nobody's: with the wrong one they would be taken away.
-    if (!reached.running) needed(catalogue);
+    if (!reached.running) requireCatalogue(catalogue);
     return withOperations(
       reached,
       async (operate) => {

@@ -141,7 +141,7 @@ export async function serve(options: {
   ): Promise<void> {
     const { endpoint, emulated } = effective.logto;
     const { pdpUrl, apiUrl, apiKey } = effective.permit;
-    const stop = await letCommandsIn({
+    const door = await letCommandsIn({
       dataDir: config.database.dataDir,
       operations: operationsOf(gate),
       about: {
@@ -158,7 +158,7 @@ export async function serve(options: {
       startedAtMs: systemClock.now(),
       log,
     });
-    closers.push(stop);
+    closers.push(() => door.stop());
   }
 }
 

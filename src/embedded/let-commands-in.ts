@@ -4,8 +4,6 @@ import { type RunFile, removeRunFile, writeRunFile } from './run-file.ts';
 
 /**
  * Lets the commands beside this process operate it, where its folder has one user, and that is this process.
- *
- * @returns the way to stop.
  */
 export async function letCommandsIn(options: {
   dataDir: string;
@@ -14,7 +12,7 @@ export async function letCommandsIn(options: {
   about: Omit<RunFile, 'pid' | 'startedAt' | 'socket' | 'token'>;
   startedAtMs: number;
   log: Logger;
-}): Promise<() => Promise<void>> {
+}): Promise<{ stop(): Promise<void> }> {
   const { dataDir, operations, about, startedAtMs, log } = options;
   const { socket, token, close } = await openOperatorSocket({ dataDir, operations, log });
   writeRunFile(dataDir, {
@@ -24,8 +22,10 @@ export async function letCommandsIn(options: {
     token,
     ...about,
   });
-  return async () => {
-    removeRunFile(dataDir);
-    await close();
+  return {
+    async stop() {
+      removeRunFile(dataDir);
+      await close();
+    },
   };
 }

@@ -136,7 +136,7 @@ export function createGate<const P extends PolicyInput>(wanted: GateOptions<P>):
   };
   let ready = false;
   let stopping: Promise<void> | undefined;
-  let shutOperatorOut: (() => Promise<void>) | undefined;
+  let door: { stop(): Promise<void> } | undefined;
 
   /** An embedded database has one user, this process: commands come in over a socket in its folder. */
   async function letOperatorIn(): Promise<void> {
@@ -144,7 +144,7 @@ export function createGate<const P extends PolicyInput>(wanted: GateOptions<P>):
     if (dataDir === undefined) return;
     const { endpoint } = options.logto;
     const { pdpUrl, apiUrl = pdpUrl } = options.permit;
-    shutOperatorOut = await letCommandsIn({
+    door = await letCommandsIn({
       dataDir,
       operations: operationsOf({ inbox: intake.inbox, sync: intake.sync, database }),
       about: {
@@ -154,14 +154,17 @@ export function createGate<const P extends PolicyInput>(wanted: GateOptions<P>):
       },
       startedAtMs: clock.now(),
       log,
+    }).catch((err: unknown) => {
+      // Not every mounted folder can hold a socket, and requests need none.
+      log.warn({ err }, 'commands cannot come in while this process runs');
+      return undefined;
     });
   }
 
   async function stopAll(): Promise<void> {
     ready = false;
-    await shutOperatorOut?.();
-    for (const part of [intake, rateLimits, identity, access]) {
-      await Promise.resolve(part.stop()).catch((err: unknown) => log.warn({ err }, 'not stopped in order'));
+    for (const part of [door, intake, rateLimits, identity, access]) {
+      await Promise.resolve(part?.stop()).catch((err: unknown) => log.warn({ err }, 'not stopped in order'));
     }
     await deferred.close();
   }

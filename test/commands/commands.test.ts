@@ -178,6 +178,14 @@ describe('reconcile', () => {
 });
 
 describe('policy', () => {
+  /** A Permit that knows nothing, and the variables that lead to it. */
+  async function emptyEnvironment() {
+    const permit = await startPermitEmulator({});
+    const { url, keys } = permit;
+    const own = { ...env, PERMIT_API_KEY: keys.environment, PERMIT_API_URL: url, PERMIT_PDP_URL: url };
+    return { permit, own };
+  }
+
   it('writes nothing to a real Permit while Logto is emulated', async () => {
     const mixed = { ...env, PERMIT_API_KEY: 'permit_key_of_somebody', ALLOW_MIXED_SERVICES: 'true' };
     await expect(run(policyCommand, ['push', '--yes'], { env: mixed })).rejects.toMatchObject({
@@ -194,13 +202,7 @@ describe('policy', () => {
   });
 
   it('is pushed into an empty environment once; a second time there is nothing to do', async () => {
-    const permit = await startPermitEmulator({});
-    const own = {
-      ...env,
-      PERMIT_API_KEY: permit.keys.environment,
-      PERMIT_API_URL: permit.url,
-      PERMIT_PDP_URL: permit.url,
-    };
+    const { own, permit } = await emptyEnvironment();
     try {
       expect((await run(policyCommand, ['check'], { env: own })).code).toBe(1);
       expect(await run(policyCommand, ['push'], { env: own })).toMatchObject({
@@ -215,13 +217,7 @@ describe('policy', () => {
   });
 
   it('fails when it left something that the catalogue needs', async () => {
-    const permit = await startPermitEmulator({});
-    const own = {
-      ...env,
-      PERMIT_API_KEY: permit.keys.environment,
-      PERMIT_API_URL: permit.url,
-      PERMIT_PDP_URL: permit.url,
-    };
+    const { own, permit } = await emptyEnvironment();
     const file = join(dataDir, 'policy.mjs');
     const push = async (parent: string, ...more: string[]) => {
       const resources = {

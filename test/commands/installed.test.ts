@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -133,6 +133,18 @@ describe('in the application of somebody else', () => {
       name: 'ConfigurationError',
       message: expect.stringMatching(/PERMIT_DEFAULT_ROLE "viewer" is no role .*manager, staff/),
     });
+  });
+
+  it('a folder that can hold no socket keeps no gate from its start', async () => {
+    // In the place of the socket, and not to be removed as one.
+    const place = join(dataDir, 'run.sock');
+    mkdirSync(place);
+    const gate = newGate();
+    await gate.start();
+    expect(await gate.inbox.list()).toEqual([]);
+    expect(await findRunning(dataDir)).toBeUndefined();
+    await gate.stop();
+    rmSync(place, { recursive: true });
   });
 
   it('commands come in to the gate that has the embedded database, and to its folder afterwards', async () => {

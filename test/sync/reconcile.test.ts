@@ -132,6 +132,30 @@ describe('reconcile', () => {
     expect(sync.changed.length).toBeGreaterThan(0);
   });
 
+  it('what was taken is forgotten by the caches also when our own books fail behind it', async () => {
+    logto.role('editor', 'MachineToMachine');
+    logto.machines.set('app1', { id: 'app1', name: 'App' });
+    logto.give('app1', 'editor');
+    await sync.sync.reconcile();
+    expect(facts.rolesOf('m2m|app1')).toEqual(['default/editor']);
+    logto.give('app1');
+    sync.changed.length = 0;
+    const { query } = sync.database;
+    sync.database.query = async (sql, parameters) => {
+      if (/^\s*delete from elp.managed_grant/i.test(sql)) throw new Error('the disk is full');
+      return query(sql, parameters);
+    };
+    try {
+      await expect(sync.sync.reconcile()).rejects.toThrow('the disk is full');
+    } finally {
+      sync.database.query = query;
+    }
+    expect([facts.rolesOf('m2m|app1'), sync.changed]).toEqual([[], [{ tenant: 'default' }]]);
+    // The next one has nothing to take, and so nobody to tell.
+    await sync.sync.reconcile();
+    expect(sync.changed).toEqual([{ tenant: 'default' }]);
+  });
+
   it('machines have their own roles and no default one', async () => {
     logto.role('editor', 'MachineToMachine');
     logto.machines.set('app1', { id: 'app1', name: 'App' });
