@@ -7,8 +7,8 @@ export interface Queryable {
 
 export interface Transaction extends Queryable {
   /**
-   * Several statements, no parameters, as migrations write them. The server's deadline for a statement is the only
-   * one, so that a transaction can lift it.
+   * Several statements, no parameters, as migrations write them. The server's deadline for a statement holds,
+   * unless the transaction lifts it, and an hour in any case.
    */
   script(sql: string): Promise<Result<Record<string, unknown>>>;
 }

@@ -17,8 +17,8 @@ export type PostgresOptions = {
   answerTimeoutMs?: number;
 };
 
-/** As long as a timer can be: `pg` takes a zero for «as the pool has it». */
-const NO_DEADLINE_MS = 2_147_483_647;
+/** What a migration may take; of a server that says nothing any more even that ends. */
+const SCRIPT_DEADLINE_MS = 3_600_000;
 
 type Answer = pg.QueryResult | pg.QueryResult[];
 
@@ -115,7 +115,7 @@ export function openPostgres(options: PostgresOptions): Database {
           },
           async script(sql) {
             whileOpen();
-            const unhurried = { text: sql, query_timeout: NO_DEADLINE_MS };
+            const unhurried = { text: sql, query_timeout: SCRIPT_DEADLINE_MS };
             return resultOf(await client.query(unhurried));
           },
         };

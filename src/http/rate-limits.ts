@@ -80,7 +80,9 @@ export function createRateLimits(options: RateLimitsOptions): RateLimits {
         if (waitSeconds > 0) throw new RateLimited(waitSeconds);
         res.once('close', () => {
           // An outage of ours is no failure of theirs: they are told to come again.
-          if (!principalOf(req) && res.statusCode !== 503) void rateWindow.take(key);
+          // At the sign-in it may be the caller who says that Logto has failed (`?error=server_error`).
+          const excused = res.statusCode === 503 && !req.path.startsWith('/logto/');
+          if (!principalOf(req) && !excused) void rateWindow.take(key);
         });
         next();
       };
